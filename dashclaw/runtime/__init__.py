@@ -1,0 +1,1 @@
+"""The governance engine: policies, actions, approvals and evidence over SQL, without any web framework."""

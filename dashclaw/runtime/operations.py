@@ -1,0 +1,108 @@
+"""The table of everything that can be asked of the runtime.
+
+An operation carries verb, path and status, because the wire is the contract; HTTP routes and the
+in-process transport are both derived from this table, so they cannot differ.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .identity import Caller, Role
+from .inputs import Input, NoInput
+from .problems import Problem
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
+    from .store.engine import Tx
+
+
+class Answer(NamedTuple):
+    """A result with a status of its own; a plain dict stands for the operation's usual status."""
+
+    body: Any
+    status: int | None = None
+    headers: Mapping[str, str] = {}
+
+
+class Invocation(NamedTuple):
+    """One validated request: who asks, the parts of the path, the query, the body, what was prepared."""
+
+    runtime: Runtime
+    caller: Caller
+    params: Mapping[str, str]
+    query: Any
+    body: Any
+    raw: Mapping[str, Any]
+    prepared: Any = None
+
+
+class Operation(NamedTuple):
+    """One thing that can be asked.
+
+    `run` works inside one transaction; `prepare` runs before it and may do network I/O. `also` lists
+    paths that other releases use. `keeps_answer=False` keeps a secret answer out of the replay store. `slow` says
+    that it waits for the network, whatever the policies are, or computes too long for an event loop.
+    `uploads` is how many bytes attachments may add to a body, `media` the type of an answer that is no JSON.
+    """
+
+    name: str
+    verb: str
+    path: str
+    run: Callable[[Tx, Invocation], Any]
+    summary: str
+    category: str
+    body: type[Input] | None = None
+    query: type[Input] = NoInput
+    status: int = 200
+    role: Role = "member"
+    prepare: Callable[[Runtime, Invocation], Any] | None = None
+    also: tuple[str, ...] = ()
+    keeps_answer: bool = True
+    slow: bool = False
+    uploads: int = 0
+    media: str = "application/json"
+
+    @property
+    def writes(self) -> bool:
+        """Whether the operation changes anything."""
+        return self.verb not in {"GET", "HEAD"}
+
+
+class Registry:
+    """Finds the operation for a verb and a decoded path."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        self.operations = tuple(operations)
+        self._fixed: dict[str, dict[str, Operation]] = {}
+        self._patterns: list[tuple[re.Pattern[str], dict[str, Operation]]] = []
+        for operation in self.operations:
+            for path in (operation.path, *operation.also):
+                self._verbs(path)[operation.verb] = operation
+
+    def _verbs(self, path: str) -> dict[str, Operation]:
+        if "{" not in path:
+            return self._fixed.setdefault(path, {})
+        pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
+        for known, verbs in self._patterns:
+            if known.pattern == pattern.pattern:
+                return verbs
+        self._patterns.append((pattern, {}))
+        return self._patterns[-1][1]
+
+    def match(self, verb: str, path: str) -> tuple[Operation, dict[str, str]]:
+        """Return the operation and the still-quoted parts of the path; raises `Problem` 404 or 405."""
+        verbs, params = self._fixed.get(path), {}
+        if verbs is None:
+            for pattern, found in self._patterns:
+                if matched := pattern.fullmatch(path):
+                    verbs, params = found, matched.groupdict()
+                    break
+        if verbs is None:
+            raise Problem(404, "NOT_OFFERED", f"This server does not offer {path}")
+        if verb not in verbs:
+            allowed = ", ".join(sorted(verbs))
+            raise Problem(405, "METHOD_NOT_ALLOWED", f"{path} takes {allowed}", headers={"Allow": allowed})
+        return verbs[verb], params

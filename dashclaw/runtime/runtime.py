@@ -1,0 +1,132 @@
+"""The engine as one object: open it, execute operations, close it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .body import is_text
+from .clock import Clock, utc_now
+from .decisions import StaleGovernanceError
+from .feed import Feed
+from .identity import Caller
+from .inputs import read_input, read_query
+from .operations import Answer, Invocation, Operation, Registry
+from .policy_cache import PolicyCache
+from .prices import load_prices
+from .problems import Problem, not_found, unavailable
+from .replay import Replay, check_key
+from .routing.courier import Courier
+from .settings import Settings
+from .store.engine import DuplicateError, Store, StoreError
+
+
+class Runtime:
+    """Everything behind one database.
+
+    Operations run in one transaction each: what they change, the events that say so and the answer kept
+    for a replay are committed together or not at all.
+    """
+
+    def __init__(self, store: Store, *, settings: Settings | None = None) -> None:
+        from .services import OPERATIONS
+
+        self.store = store
+        self.clock = store.clock
+        self.settings = settings or Settings()
+        self.registry = Registry(OPERATIONS)
+        self.policies = PolicyCache()
+        self.prices = load_prices(self.settings.model_prices)
+        self.feed = Feed(store)
+        self.courier = Courier(self)
+
+    @classmethod
+    def open(cls, url: str, *, settings: Settings | None = None, clock: Clock = utc_now) -> Runtime:
+        """Open the database at a path or URL, bringing its schema up to date first.
+
+        `url` is a file path, `sqlite:///path`, or `postgresql://…`. Settings not given are read from the environment;
+        raises `ConfigurationError` when they are wrong, `StoreError` when the database cannot be had.
+        """
+        chosen = settings or Settings.from_environment()
+        return cls(Store.open(url, clock=clock, durability=chosen.durability), settings=chosen)
+
+    def close(self) -> None:
+        """Stop the feed and the courier and close every connection; closing twice is harmless."""
+        self.courier.close()
+        self.feed.close()
+        self.store.close()
+
+    def execute(
+        self,
+        operation: Operation,
+        caller: Caller,
+        *,
+        params: Mapping[str, str],
+        query: Mapping[str, Any],
+        body: dict[str, Any],
+        idempotency_key: str | None = None,
+    ) -> Answer:
+        """Run one operation for a caller; raises `Problem` for every refusal."""
+        if not caller.may(operation.role):
+            raise Problem(403, "FORBIDDEN", f"{operation.name} needs a key with the role {operation.role}")
+        for what, name in params.items():
+            if not is_text(name):
+                raise not_found(what, name)
+        if operation.writes:
+            check_key(idempotency_key)
+        call = Invocation(
+            self,
+            caller,
+            params,
+            read_query(operation.query, query),
+            read_input(operation.body, body) if operation.body else None,
+            body,
+        )
+        try:
+            try:
+                return self._run(operation, call, idempotency_key)
+            except StaleGovernanceError:
+                return self._run(operation, call, idempotency_key)
+        except DuplicateError as error:
+            raise Problem(409, "CONFLICT", "Something with this id or name exists already") from error
+        except StoreError as error:
+            raise unavailable() from error
+
+    def _run(self, operation: Operation, call: Invocation, key: str | None) -> Answer:
+        if operation.prepare is not None:
+            call = call._replace(prepared=operation.prepare(self, call))
+        if operation.writes:
+            return self._write(operation, call, key)
+        with self.store.read() as tx:
+            return _answer(operation, operation.run(tx, call))
+
+    def _write(self, operation: Operation, call: Invocation, key: str | None) -> Answer:
+        with self.store.write(call.caller.org_id) as tx:
+            if key is None:
+                return _answer(operation, operation.run(tx, call))
+            replay = Replay(tx, call.caller.org_id, key, _fingerprint(operation, call), operation.keeps_answer)
+            if (kept := replay.find()) is not None:
+                return kept
+            answer = _answer(operation, operation.run(tx, call))
+            replay.keep(answer)
+            return answer
+
+    def runs_inline(self, operation: Operation, caller: Caller) -> bool:
+        """Whether the operation is short enough to run on an event loop: SQLite and no network."""
+        if self.store.dialect != "sqlite" or operation.slow:
+            return False
+        return operation.prepare is None or self.policies.is_local(caller.org_id)
+
+
+def _answer(operation: Operation, result: Any) -> Answer:
+    if isinstance(result, Answer):
+        return result if result.status is not None else result._replace(status=operation.status)
+    return Answer(result, operation.status)
+
+
+def _fingerprint(operation: Operation, call: Invocation) -> str:
+    asked = [operation.name, dict(call.params), call.query.model_dump(mode="json"), call.raw]
+    # What arrived as a file is told by its digest.
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()

@@ -1,0 +1,120 @@
+"""Forgets what was kept long enough, and nothing that later evidence needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, select
+
+from ..clock import ago
+from ..guard.policy import MAX_WINDOW_MINUTES
+from . import decisions, routing, webhooks
+from .tables import actions, events, idempotency, organizations
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+    from .engine import Store, Tx
+
+BATCH = 1000
+REPLAY_HOURS = 24
+_E = events.c
+_A = actions.c
+
+# Looks at the rows after a cursor; returns how many it deleted and the next cursor, None at the end.
+Step = Callable[["Tx", Any], tuple[int, Any]]
+
+
+def sweep(store: Store, settings: Settings) -> dict[str, int]:
+    """Delete what is older than the settings allow, in short transactions; returns what went.
+
+    Replayable answers go after 24 hours. Decisions go after `decision_days`, unless an action rests on them or a rate
+    limit may still count them (7 days); events after `event_days`, unless their action runs or waits for a person, or
+    a webhook has still to look at them. Settled deliveries of webhooks and messages about tasks go after
+    `delivery_days`. None keeps for ever. Every transaction looks at 1,000 rows at the most.
+    """
+    with store.read() as tx:
+        orgs: list[str] = [row["id"] for row in tx.all(select(organizations.c.id))]
+    gone = {"idempotency": _walk(store, "", _forget_answers), "decisions": 0, "events": 0, "deliveries": 0}
+    if (days := settings.delivery_days) is not None:
+        gone["deliveries"] = _walk(store, "", _forget_deliveries(days))
+    for org_id in orgs:
+        if (days := settings.delivery_days) is not None:
+            gone["deliveries"] += _walk(store, org_id, _forget_messages(org_id, days))
+        if (days := settings.decision_days) is not None:
+            gone["decisions"] += _walk(store, org_id, _forget_decisions(org_id, days))
+        if (days := settings.event_days) is not None:
+            gone["events"] += _walk(store, org_id, _forget_events(org_id, days))
+    return gone
+
+
+def _walk(store: Store, org_id: str, step: Step) -> int:
+    total, cursor = 0, None
+    while True:
+        with store.write(org_id) as tx:
+            gone, cursor = step(tx, cursor)
+        total += gone
+        if cursor is None:
+            return total
+
+
+def _forget_answers(tx: Tx, _: Any) -> tuple[int, bool | None]:
+    old = idempotency.c.created_at < ago(tx.now, hours=REPLAY_HOURS)
+    keys = select(idempotency.c.key).where(old).order_by(idempotency.c.created_at).limit(BATCH)
+    gone = tx.execute(delete(idempotency).where(old, idempotency.c.key.in_(keys)))
+    return gone, True if gone >= BATCH else None
+
+
+def _forget_deliveries(days: int) -> Step:
+    def step(tx: Tx, _: Any) -> tuple[int, bool | None]:
+        gone = webhooks.forget(tx, ago(tx.now, days=days), BATCH)
+        return gone, True if gone >= BATCH else None
+
+    return step
+
+
+def _forget_messages(org_id: str, days: int) -> Step:
+    def step(tx: Tx, _: Any) -> tuple[int, bool | None]:
+        gone = routing.forget_messages(tx, org_id, ago(tx.now, days=days), BATCH)
+        return gone, True if gone >= BATCH else None
+
+    return step
+
+
+def _forget_decisions(org_id: str, days: int) -> Step:
+    minutes = max(days * 24 * 60, MAX_WINDOW_MINUTES)
+
+    def step(tx: Tx, after: tuple[str, str] | None) -> tuple[int, tuple[str, str] | None]:
+        return decisions.forget(tx, org_id, after or ("", ""), ago(tx.now, minutes=minutes), BATCH)
+
+    return step
+
+
+def _forget_events(org_id: str, days: int) -> Step:
+    def step(tx: Tx, after: int | None) -> tuple[int, int | None]:
+        next_ = select(_E.id, _E.created_at, _E.resource_type, _E.resource_id).where(
+            _E.org_id == org_id, _E.id > (after or 0)
+        )
+        if (seen := webhooks.least_cursor(tx, org_id)) is not None:
+            next_ = next_.where(_E.id <= seen)
+        rows = tx.all(next_.order_by(_E.id).limit(BATCH))
+        before = ago(tx.now, days=days)
+        # Ids are given in the order of time, so that the first one to keep ends the search.
+        old = list(takewhile(lambda row: row["created_at"] < before, rows))
+        needed = _open_actions(tx, org_id, {row["resource_id"] for row in old if row["resource_type"] == "action"})
+        ids = [row["id"] for row in old if row["resource_type"] != "action" or row["resource_id"] not in needed]
+        gone = tx.execute(delete(events).where(_E.id.in_(ids))) if ids else 0
+        return gone, old[-1]["id"] if len(old) == BATCH else None
+
+    return step
+
+
+def _open_actions(tx: Tx, org_id: str, ids: set[str]) -> set[str]:
+    if not ids:
+        return set()
+    is_open = _A.status.in_(("running", "pending_approval"))
+    return {
+        row["action_id"]
+        for row in tx.all(select(_A.action_id).where(_A.org_id == org_id, _A.action_id.in_(ids), is_open))
+    }

@@ -1,0 +1,79 @@
+"""docs/cli.md is what the parser says, and its examples work."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from cli_page import PAGE, arguments, commands, example, examples, page
+
+from dashclaw import DashClaw
+from dashclaw.cli import main, parser
+from dashclaw.cli.guard import EXIT_CODES
+
+COMMANDS = list(commands(parser()))
+PUBLIC_KEY = """-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=
+-----END PUBLIC KEY-----"""
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert PAGE.read_text() == page(), "make docs brings it up to date"
+
+
+def test_every_command_and_all_it_takes_is_explained() -> None:
+    assert len(COMMANDS) >= 24
+    for command in COMMANDS:
+        assert command.description
+        assert example(command).startswith(f"{command.prog} ") or example(command) == command.prog
+        assert [action.dest for action in arguments(command) if not action.help] == []
+
+
+def test_every_exit_code_of_the_guard_is_listed() -> None:
+    listed = PAGE.read_text()
+    assert [code for code in (0, 1, 2, 130, *EXIT_CODES.values()) if f"\n| {code} | " not in listed] == []
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the page takes it for granted: a database, an action that waits, a key, a text."""
+    found = tmp_path_factory.mktemp("page")
+    (found / "notes.txt").write_text("The meeting is at ten")
+    with DashClaw.local(found / "dashclaw.db", agent_id="agent-1") as agent:
+        agent.create_action("deploy", "Ship it", action_id="act_123", status="pending")
+        agent.create_agent_schedule("forge", "Nightly build", "30 2 * * *")
+        message = agent.broadcast("The tests are green")
+        made = agent.request("POST", "/api/orgs/org_default/keys", body={"label": "laptop"})["api_key"]
+        pairing = agent.create_pairing(PUBLIC_KEY, "Ed25519")["pairing"]
+        hook = agent.create_webhook("https://hooks.example.com/x")["webhook"]
+    (found / "message_id").write_text(message["message_id"])
+    (found / "key_id").write_text(made["id"])
+    (found / "webhook_id").write_text(hook["id"])
+    (found / "pairing_id").write_text(pairing["id"])
+    return found
+
+
+@pytest.mark.parametrize("line", examples())
+def test_every_example_works(line: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DASHCLAW_DB", "DASHCLAW_DATABASE_URL", "DASHCLAW_BASE_URL", "DASHCLAW_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    place = shutil.copytree(folder, tmp_path / "copy")
+    monkeypatch.chdir(place)
+    for name, kept in (
+        ("key_123", "key_id"),
+        ("pair_123", "pairing_id"),
+        ("wh_123", "webhook_id"),
+        ("msg_123", "message_id"),
+    ):
+        line = line.replace(name, (place / kept).read_text())
+    words = shlex.split(line)[1:]
+    if "serve" in words:
+        # It would serve until interrupted; tests of the program start it for real.
+        assert parser().parse_args(words).port == 3000
+        return
+    if "restore" in words:
+        shutil.copy("dashclaw.db", "copy.db")
+    # Somebody has to approve, and nobody listens at the webhook.
+    assert main(words) == (3 if words[0] == "guard" else 1 if words[:2] == ["webhooks", "test"] else 0)
