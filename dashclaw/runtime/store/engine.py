@@ -7,7 +7,7 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -48,7 +48,7 @@ class Tx:
         self.dialect = engine.dialect.name
         self.now = now
         self.stamp = stamp(now)
-        self.emitted = False
+        self.emitted: set[str] = set()
 
     def one(self, statement: Hot | Executable, **params: Any) -> dict[str, Any] | None:
         """The first row, or None."""
@@ -79,6 +79,17 @@ class Tx:
             return int(self._run(statement, params)[0].rowcount)
         return int(self._connection.execute(statement, params).rowcount)
 
+    def tuples(self, statement: Hot, **params: Any) -> list[tuple[Any, ...]]:
+        """Every row as a bare tuple, which costs the least."""
+        found: list[tuple[Any, ...]] = self._run(statement, params)[0].fetchall()
+        return found
+
+    def insert_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows as they are, all with the same columns."""
+        if rows:
+            compiled = hot_insert(table, tuple(rows[0])).compiled(self._engine)
+            self._raw.cursor().executemany(compiled.sql, rows)
+
     def insert(self, table: Table, values: Mapping[str, Any]) -> None:
         """Insert one row; raises `DuplicateError` when its key is taken."""
         row = encode(table, values)
@@ -108,7 +119,7 @@ class Tx:
                 "created_at": self.stamp,
             },
         )
-        self.emitted = True
+        self.emitted.add(caller.org_id)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -143,7 +154,7 @@ class Store:
 
     SQLite has one writer connection per process and `BEGIN IMMEDIATE` between processes; PostgreSQL takes
     an advisory lock per organisation, so that event ids commit in order and counts are atomic on both.
-    A forked child opens connections of its own.
+    A forked child opens connections of its own. `on_events` is told after a commit which organisations got events.
     """
 
     def __init__(self, url: URL, clock: Clock, durability: str) -> None:
@@ -151,6 +162,7 @@ class Store:
         self.clock = clock
         self.dialect = url.get_backend_name()
         self._durability = durability
+        self.on_events: Callable[[set[str]], None] | None = None
         self._connect()
 
     @classmethod
@@ -208,6 +220,7 @@ class Store:
                 tx.lock_organisation(org_id)
                 yield tx
                 tx.notify()
+            self._tell(tx)
             return
         with self._lock, _translated():
             if self._batch is not None:
@@ -216,6 +229,11 @@ class Store:
                 return
             with self._transaction(self._writing(), "BEGIN IMMEDIATE") as tx:
                 yield tx
+            self._tell(tx)
+
+    def _tell(self, tx: Tx) -> None:
+        if tx.emitted and self.on_events is not None:
+            self.on_events(tx.emitted)
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -231,6 +249,7 @@ class Store:
                 yield
             finally:
                 self._batch = None
+        self._tell(tx)
 
     def _writing(self) -> Connection:
         if self._closed:
@@ -250,6 +269,7 @@ class Store:
             raise
         finally:
             tx._raw.execute("RELEASE one")
+        batch.emitted |= tx.emitted
 
     @contextmanager
     def read(self) -> Iterator[Tx]:

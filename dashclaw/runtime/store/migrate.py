@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 if TYPE_CHECKING:
     from .engine import Store
 
-HEAD = "0002"
+HEAD = "0003"
 _LOCK = 716_283_541
 
 

@@ -9,6 +9,7 @@ that totals stay exact without counting a million rows. Ids of events are cursor
 from __future__ import annotations
 
 from .columns import metadata
+from .evidence import evidence_checkpoints, evidence_entries, evidence_heads, evidence_keys
 from .governance import compliance_snapshots, policy_test_runs
 from .identities import identities, pairings
 from .journal import (
@@ -108,6 +109,10 @@ __all__ = [
     "decision_hours",
     "episodes",
     "events",
+    "evidence_checkpoints",
+    "evidence_entries",
+    "evidence_heads",
+    "evidence_keys",
     "goals",
     "guard_decisions",
     "handoffs",

@@ -271,6 +271,7 @@ events = Table(
     _changes_by("name", "event"),
     _changes_by("agent", "agent_id"),
     _changes_by("actor", "actor_id"),
+    Index("events_by_record", "org_id", "resource_id", "id", sqlite_where=_CHANGE, postgresql_where=_CHANGE),
     sqlite_autoincrement=True,
 )
 
