@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .approvals import ADMIN_ROLE, MAX_APPROVER_ROLES, ApprovalNeed, is_approver_role
 from .budgets import BudgetNeed
 from .compile import Broken, Needs, PolicySet, RateLimitNeed, RemoteNeed, compile_policies
 from .decide import Decision, decide, preliminary
@@ -12,10 +13,13 @@ from .risk import score_risk
 from .starter import STARTER_POLICIES
 
 __all__ = [
+    "ADMIN_ROLE",
     "DECISIONS",
+    "MAX_APPROVER_ROLES",
     "POLICY_TYPES",
     "SEVERITY",
     "STARTER_POLICIES",
+    "ApprovalNeed",
     "Broken",
     "BudgetNeed",
     "Decision",
@@ -30,6 +34,7 @@ __all__ = [
     "check_policy",
     "compile_policies",
     "decide",
+    "is_approver_role",
     "is_public_address",
     "preliminary",
     "score_risk",

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .approvals import ADMIN_ROLE, ApprovalNeed
 from .budgets import BudgetNeed, need_of
-from .policy import MAX_WINDOW_MINUTES, Policy, unreadable, with_defaults
+from .policy import MAX_WINDOW_MINUTES, REQUIRE_APPROVAL, SEVERITY, Policy, unreadable, with_defaults
 from .protection import Protection
 from .risk import score_risk
 from .rule import Rule
 from .shelf import Shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from .rule import Fired
+
+APPROVAL_RANK = -SEVERITY[REQUIRE_APPROVAL]
 
 
 class RateLimitNeed(NamedTuple):
@@ -55,9 +60,20 @@ class PolicySet:
     some policy asks outside. `broken` lists the policies that could not be read; each of them stops every action.
     """
 
-    __slots__ = ("_by_agent", "_everyone", "_size", "asks_remotes", "broken", "needs_nothing", "protection")
+    __slots__ = (
+        "_approvals",
+        "_by_agent",
+        "_everyone",
+        "_size",
+        "asks_remotes",
+        "broken",
+        "needs_nothing",
+        "protection",
+    )
 
-    def __init__(self, rules: Iterable[Rule], broken: Iterable[Broken], size: int) -> None:
+    def __init__(self, rules: Sequence[Rule], broken: Sequence[Broken], size: int) -> None:
+        asking = sorted([*map(_approval, rules), *(ApprovalNeed(own, name) for own, name, _ in broken)])
+        self._approvals = {need.policy_id: need for need in asking}
         scoped: dict[str | None, list[Rule]] = {}
         protecting = []
         for rule in rules:
@@ -82,6 +98,15 @@ class PolicySet:
         """Return the shelves that concern an agent: everyone's, and its own when there is one."""
         own = self._by_agent.get(agent_id)
         return (self._everyone,) if own is None else (self._everyone, own)
+
+    def approvals(self, fired: Iterable[Fired]) -> tuple[ApprovalNeed, ...]:
+        """Return what the policies that ask for approval take, each once; `fired` is in order, and they come first."""
+        found: dict[str | None, ApprovalNeed] = {}
+        for entry in fired:
+            if entry[0] != APPROVAL_RANK:
+                break
+            found[entry[2]] = self._approvals[entry[2]]
+        return tuple(found.values())
 
     def needs(self, context: Mapping[str, Any]) -> Needs:
         """Return the facts that `decide` wants for this action; empty when it wants none."""
@@ -143,3 +168,8 @@ def _rule(policy: Policy) -> Rule:
     if policy.policy_type == "rate_limit":
         rules["window_minutes"] = min(rules["window_minutes"], MAX_WINDOW_MINUTES)
     return Rule(str(policy.id), str(policy.name), policy.policy_type, rules, policy.agent_ids)
+
+
+def _approval(rule: Rule) -> ApprovalNeed:
+    people, roles = rule.rules.get("approvals_required"), rule.rules.get("approver_roles")
+    return ApprovalNeed(rule.id, rule.name, people or 1, tuple(sorted(roles)) if roles else (ADMIN_ROLE,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .budgets import fire_budgets
+from .compile import APPROVAL_RANK
 from .facts import Facts, fire_rates, fire_remotes, on_failure
 from .policy import ALLOW, BLOCK, DECISIONS
 from .risk import score_risk
@@ -12,6 +13,7 @@ from .risk import score_risk
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .approvals import ApprovalNeed
     from .compile import PolicySet
     from .rule import Fired
 
@@ -25,6 +27,7 @@ class Decision(NamedTuple):
 
     `reasons` holds the lines of policies that block or ask, and every cause of degradation; `warnings` those that warn,
     each `<policy name>: <text>`. `degraded` says that something could not be evaluated and a fallback stood in.
+    `approvals` says what a decision to ask takes, one need per policy that asks; all of them have to be met.
     """
 
     decision: str
@@ -34,6 +37,7 @@ class Decision(NamedTuple):
     risk_score: int
     risk_breakdown: Mapping[str, Any]
     degraded: bool
+    approvals: tuple[ApprovalNeed, ...] = ()
 
 
 def decide(context: Mapping[str, Any], policies: PolicySet, facts: Facts = NO_FACTS) -> Decision:
@@ -84,7 +88,9 @@ def _decide(context: Mapping[str, Any], policies: PolicySet, facts: Facts, with_
             lifting = tuple([line + was for _, _, _, line, _ in grants])
             ids.update((entry[2], None) for entry in grants)
             return Decision(ALLOW, lifting, (*reasons, *warnings), tuple(ids), score, breakdown, False)
-    return Decision(DECISIONS[-fired[0][0]], tuple(reasons), tuple(warnings), tuple(ids), score, breakdown, degraded)
+    asked = policies.approvals(fired) if fired[0][0] == APPROVAL_RANK else ()
+    decision = DECISIONS[-fired[0][0]]
+    return Decision(decision, tuple(reasons), tuple(warnings), tuple(ids), score, breakdown, degraded, asked)
 
 
 def _told(fired: list[Fired]) -> tuple[list[str], list[str], dict[str, None], bool]:

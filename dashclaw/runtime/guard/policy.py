@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from .approvals import MAX_APPROVALS, MAX_APPROVER_ROLES, are_approver_roles
 from .matching import any_of
 from .remote_url import why_not_public
 
@@ -114,13 +115,32 @@ _COMMON: Mapping[str, Field] = {
         "a text of at most 1000 characters", lambda value: isinstance(value, str) and len(value) <= 1000
     ),
 }
+_APPROVALS: Mapping[str, Field] = {
+    "approvals_required": Field(f"a whole number from 1 to {MAX_APPROVALS}", _whole(1, MAX_APPROVALS)),
+    "approver_roles": Field(
+        f"a list of 1 to {MAX_APPROVER_ROLES} different roles such as admin or security: lower-case letters, digits and"
+        " . _ -, at most 64 characters, neither member nor readonly",
+        are_approver_roles,
+    ),
+}
 
 
 def _type(
-    summary: str, action: str, fields: Mapping[str, Field], *, choice: bool = False, fixed: bool = True
+    summary: str,
+    action: str,
+    fields: Mapping[str, Field],
+    *,
+    choice: bool = False,
+    fixed: bool = True,
+    asks: bool = False,
 ) -> PolicyType:
-    """Describe a type whose action is the operator's choice, fixed, or (neither) what a remote check answers."""
+    """Describe a type whose action is the operator's choice, fixed, or (neither) what a remote check answers.
+
+    `asks` is for a fixed action beside which the policy may still ask for approval.
+    """
     own: dict[str, Field] = {}
+    if choice or not fixed or asks or action == REQUIRE_APPROVAL:
+        own |= _APPROVALS
     if choice:
         own["action"] = _DECISION._replace(default=action)
     elif fixed:
@@ -174,6 +194,7 @@ POLICY_TYPES: Mapping[str, PolicyType] = {
             "model": Field("a text of 1 to 200 characters", _text(200), "gpt-4o-mini"),
             "fallback": _DECISION,
         },
+        asks=True,
     ),
     "token_budget": _type(
         "Fires when an agent's model calls in the window used that many tokens.",
@@ -223,7 +244,18 @@ def unreadable(policy_type: object, rules: object) -> list[str]:
         inner = rules.get(key)
         if key in kind.fields and isinstance(inner, Mapping):
             found += _complaints(f"rules.{key}", inner, fields)
-    return found
+    return found or _idle(kind, rules)
+
+
+def _idle(kind: PolicyType, rules: Mapping[str, Any]) -> list[str]:
+    """Complain about conditions of an approval for which the policy can never ask."""
+    choice = kind.fields.get("action")
+    if choice is None or choice.accepts(REQUIRE_APPROVAL) is False or rules.get("action") == REQUIRE_APPROVAL:
+        return []
+    if rules.get("action") is None and choice.default == REQUIRE_APPROVAL:
+        return []
+    given = [key for key in _APPROVALS if rules.get(key) is not None]
+    return [f"rules.{key} needs the action require_approval." for key in given]
 
 
 def with_defaults(policy_type: str, rules: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,11 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("semantic_check", {"instruction": "x", "model": "m", "fallback": "allow"}),
     ("protected_path", {"paths": ["/etc", "~/.ssh"], "action": "block"}),
     ("agent_allowlist", {"allowed_action_types": ["read"], "when": {"min_risk": 5}}),
+    ("require_approval", {"action_types": ["pay"], "approvals_required": 10, "approver_roles": ["admin", "a.b_c-1"]}),
+    ("risk_threshold", {"action": "require_approval", "approvals_required": 2}),
+    ("cost_budget", {"max_usd": 5, "approver_roles": ["finance"]}),
+    ("webhook_check", {"url": "https://hooks.example.com/x", "approvals_required": 2}),
+    ("semantic_check", {"instruction": "x", "fallback": "require_approval", "approver_roles": ["security"]}),
     ("allow_grant", {"action_types": ["read"], "when": {"reversible": True, "systems_touched": ["a*"], "min_risk": 0}}),
 ]
 
@@ -75,6 +80,24 @@ BAD: list[tuple[str, Any, str]] = [
     ("semantic_check", {"instruction": "  "}, "rules.instruction"),
     ("semantic_check", {"instruction": "x" * 3001}, "rules.instruction"),
     ("protected_path", {"paths": None}, "rules.paths is required"),
+    ("require_approval", {"action_types": ["x"], "approvals_required": 0}, "rules.approvals_required"),
+    ("require_approval", {"action_types": ["x"], "approvals_required": 11}, "rules.approvals_required"),
+    ("require_approval", {"action_types": ["x"], "approvals_required": True}, "rules.approvals_required"),
+    ("require_approval", {"action_types": ["x"], "approvals_required": 2.0}, "rules.approvals_required"),
+    ("require_approval", {"action_types": ["x"], "approver_roles": []}, "rules.approver_roles"),
+    ("require_approval", {"action_types": ["x"], "approver_roles": "admin"}, "rules.approver_roles"),
+    ("require_approval", {"action_types": ["x"], "approver_roles": ["Security"]}, "rules.approver_roles"),
+    ("require_approval", {"action_types": ["x"], "approver_roles": ["member"]}, "rules.approver_roles"),
+    ("require_approval", {"action_types": ["x"], "approver_roles": ["a", "a"]}, "rules.approver_roles"),
+    (
+        "require_approval",
+        {"action_types": ["x"], "approver_roles": [f"r{n}" for n in range(21)]},
+        "rules.approver_roles",
+    ),
+    ("block_action_type", {"action_types": ["x"], "approvals_required": 2}, "rules.approvals_required is unknown"),
+    ("allow_grant", {"action_types": ["x"], "approver_roles": ["a"]}, "rules.approver_roles is unknown"),
+    ("risk_threshold", {"approvals_required": 2}, "rules.approvals_required needs the action require_approval"),
+    ("risk_threshold", {"action": "warn", "approver_roles": ["a"]}, "rules.approver_roles needs the action"),
 ]
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from dashclaw.runtime.guard import POLICY_TYPES, Policy, check_policy, compile_policies
 
+# Described once, for all types that know them.
+COMMON = {"when", "description", "approvals_required", "approver_roles"}
 GUIDE = (Path(__file__).parents[3] / "docs" / "guides" / "policies.md").read_text(encoding="utf-8")
 EXAMPLES = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)]
 
@@ -29,7 +31,7 @@ def test_every_key_and_default_is_in_its_section(policy_type: str) -> None:
     section = next(part for part in GUIDE.split("\n### ") if policy_type in part.partition("\n")[0])
     kind = POLICY_TYPES[policy_type]
     for key, field in kind.fields.items():
-        if key in {"when", "description"} or (key == "action" and not field.accepts("warn")):
+        if key in COMMON or (key == "action" and not field.accepts("warn")):
             continue
         if policy_type == "warn_action_type" and key == "action":
             continue
@@ -39,3 +41,9 @@ def test_every_key_and_default_is_in_its_section(policy_type: str) -> None:
             assert row.group(1) == "required"
         elif field.default is not None:
             assert row.group(1).strip("`") == str(field.default)
+
+
+def test_the_keys_of_several_types_are_described_once() -> None:
+    shape = GUIDE.partition("\n## The types")[0]
+    for key in COMMON:
+        assert re.search(rf"^\| `{key}\b", shape, re.MULTILINE), key

@@ -139,6 +139,38 @@ def test_adding_a_policy_never_makes_the_decision_milder(
     }
 
 
+def asking(number: int) -> st.SearchStrategy[Policy]:
+    rules = st.fixed_dictionaries(
+        {"action_types": PATTERNS},
+        optional={
+            "when": WHEN,
+            "approvals_required": st.integers(1, 10),
+            "approver_roles": st.lists(st.sampled_from(["admin", "security", "finance"]), min_size=1, unique=True),
+        },
+    )
+    return rules.map(lambda found: Policy(f"ask_{number}", f"Ask {number}", "require_approval", found))
+
+
+@settings(max_examples=300)
+@given(
+    st.tuples(*map(asking, range(4))),
+    st.lists(policy(grants=False), max_size=3),
+    st.integers(0, 4),
+    CONTEXTS,
+    FACTS,
+)
+def test_adding_a_policy_never_makes_an_approval_easier(
+    asks: tuple[Policy, ...], others: list[Policy], kept: int, context: dict[str, Any], facts: Facts
+) -> None:
+    before = decide(context, compile_policies([*others, *asks[:kept]]), facts)
+    after = decide(context, compile_policies([*others, *asks]), facts)
+    if after.decision == "require_approval":
+        assert set(after.approvals) >= set(before.approvals)
+        assert {need.policy_id for need in after.approvals} <= set(after.matched_policies)
+    for found in (before, after):
+        assert bool(found.approvals) is (found.decision == "require_approval")
+
+
 @settings(max_examples=300)
 @given(st.lists(policy(), max_size=8), policy(), CONTEXTS, FACTS)
 def test_a_grant_never_lifts_a_block_nor_what_is_degraded(
