@@ -1,0 +1,141 @@
+"""Links committed events into the chain, one writer of a database at a time and never in a writer's way."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ..store import evidence as rows
+from ..store.engine import StoreError
+from .chain import SALT_BYTES, content, genesis, link, record
+from .merkle import Frontier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ..store.engine import Store
+
+log = logging.getLogger("dashclaw")
+
+GATHER_SECONDS = 0.25
+BATCH = 250
+_CLOSE_SECONDS = 10.0
+
+
+def link_events(store: Store, org_id: str, most: int = BATCH) -> int:
+    """Link an organisation's next events; returns how many.
+
+    What is hashed is read and hashed outside the write transaction, which then only goes through when no other process
+    linked meanwhile.
+    """
+    with store.read() as tx:
+        before = rows.head(tx, org_id)
+        found = rows.unlinked(tx, org_id, before.event_id if before else 0, most)
+    if not found:
+        return 0
+    entries, after = _linked(org_id, before, found)
+    with store.write(org_id) as tx:
+        if rows.head(tx, org_id) != before:
+            return 0
+        rows.append(tx, org_id, entries, after)
+    return len(entries)
+
+
+def link_all(store: Store, org_id: str) -> int:
+    """Link all that is there now; returns how many."""
+    total = 0
+    while True:
+        with store.read() as tx:
+            head = rows.head(tx, org_id)
+            if rows.tail(tx, org_id, head.event_id if head else 0) == 0:
+                return total
+        total += link_events(store, org_id)
+
+
+def _linked(
+    org_id: str, before: rows.Head | None, events: Sequence[tuple[Any, ...]]
+) -> tuple[list[dict[str, Any]], rows.Head]:
+    last = genesis(org_id) if before is None else before.link
+    tree = Frontier() if before is None else Frontier.unpack(before.size, before.frontier)
+    entries = []
+    event_id = 0
+    # One call for all: each gives up the interpreter's lock.
+    random = os.urandom(SALT_BYTES * len(events))
+    for at, event in enumerate(events):
+        event_id = event[0]
+        salt = random[at * SALT_BYTES : (at + 1) * SALT_BYTES]
+        committed = content(salt, event[-1])
+        last = link(last, record(tree.size + 1, event[:-1], committed))
+        tree.append(last)
+        entries.append(
+            {
+                "org_id": org_id,
+                "seq": tree.size,
+                "event_id": event_id,
+                "salt": salt,
+                "content": committed,
+                "link": last,
+            }
+        )
+    return entries, rows.Head(tree.size, event_id, last, tree.pack())
+
+
+class Sequencer:
+    """Links in a thread what this process commits, within half a second; the thread begins with the first event."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._waiting: set[str] = set()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
+        store.on_events = self.note
+
+    def note(self, org_ids: Iterable[str]) -> None:
+        """Remember that organisations have new events."""
+        if self._thread is not None and self._pid == os.getpid() and self._waiting.issuperset(org_ids):
+            return
+        with self._lock:
+            self._waiting.update(org_ids)
+            if not self._closing.is_set() and (self._thread is None or self._pid != os.getpid()):
+                self._begin()
+        self._wake.set()
+
+    def _begin(self) -> None:
+        if self._pid != os.getpid():
+            self._wake, self._pid = threading.Event(), os.getpid()
+        self._thread = threading.Thread(target=self._run, name="dashclaw-evidence", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Link what is left and end; closing twice is harmless."""
+        self._closing.set()
+        self._wake.set()
+        thread = self._thread
+        if thread is not None and self._pid == os.getpid() and thread is not threading.current_thread():
+            thread.join(_CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        failures = 0
+        while True:
+            self._wake.wait()
+            self._closing.wait(GATHER_SECONDS * 2 ** min(failures, 5))
+            self._wake.clear()
+            with self._lock:
+                now, self._waiting = self._waiting, set()
+            try:
+                for org_id in now:
+                    link_all(self._store, org_id)
+                failures = 0
+            except StoreError:
+                failures += 1
+                log.warning("Events could not be linked into the chain; they wait", exc_info=True)
+                with self._lock:
+                    self._waiting |= now
+                self._wake.set()
+            if self._closing.is_set() and (failures or not self._waiting):
+                return

@@ -1,0 +1,85 @@
+"""Entries of the chain and its newest end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from .engine import Hot
+from .tables import events, evidence_entries, evidence_heads, organizations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .engine import Tx
+
+_E = events.c
+_N = evidence_entries.c
+_H = evidence_heads.c
+_IDENTITY = (_E.id, _E.created_at, _E.event, _E.actor_type, _E.actor_id, _E.agent_id, _E.resource_type, _E.resource_id)
+_UNLINKED = Hot(
+    select(*_IDENTITY, _E.data)
+    .where(_E.org_id == bindparam("org"), _E.id > bindparam("after"))
+    .order_by(_E.id)
+    .limit(bindparam("most"))
+)
+_TAIL = Hot(select(func.count()).where(_E.org_id == bindparam("org"), _E.id > bindparam("after")))
+_HEAD = Hot(select(_H.size, _H.event_id, _H.link, _H.frontier).where(_H.org_id == bindparam("org")))
+_LINKS = Hot(
+    select(_N.link)
+    .where(_N.org_id == bindparam("org"), _N.seq > bindparam("after"), _N.seq <= bindparam("until"))
+    .order_by(_N.seq)
+)
+
+
+def _upsert(dialect: Any) -> Hot:
+    names = ("size", "event_id", "link", "frontier")
+    statement = dialect.insert(evidence_heads).values({name: bindparam(name) for name in ("org_id", *names)})
+    new = {name: statement.excluded[name] for name in names}
+    return Hot(statement.on_conflict_do_update(index_elements=["org_id"], set_=new))
+
+
+_MOVE_HEAD = {"sqlite": _upsert(sqlite), "postgresql": _upsert(postgresql)}
+
+
+class Head(NamedTuple):
+    """The newest end of a chain: how many entries, the last event and link, the packed frontier of the tree."""
+
+    size: int
+    event_id: int
+    link: bytes
+    frontier: bytes
+
+
+def head(tx: Tx, org_id: str) -> Head | None:
+    """The newest end of an organisation's chain; None before its first entry."""
+    rows = tx.tuples(_HEAD, org=org_id)
+    return Head(*rows[0]) if rows else None
+
+
+def unlinked(tx: Tx, org_id: str, after: int, most: int) -> list[tuple[Any, ...]]:
+    """The next events without an entry, the data as stored in the last place."""
+    return tx.tuples(_UNLINKED, org=org_id, after=after, most=most)
+
+
+def tail(tx: Tx, org_id: str, after: int) -> int:
+    """How many events come after the last linked one."""
+    return int(tx.scalar(_TAIL, org=org_id, after=after))
+
+
+def append(tx: Tx, org_id: str, entries: Sequence[Mapping[str, Any]], now: Head) -> None:
+    """Add entries and move the end; raises `DuplicateError` when one is there already."""
+    tx.insert_many(evidence_entries, entries)
+    tx.execute(_MOVE_HEAD[tx.dialect], org_id=org_id, **now._asdict())
+
+
+def links(tx: Tx, org_id: str, after: int, until: int) -> list[bytes]:
+    """The links of entries `after` + 1 to `until`."""
+    return [bytes(row[0]) for row in tx.tuples(_LINKS, org=org_id, after=after, until=until)]
+
+
+def organisations(tx: Tx) -> list[str]:
+    """Every organisation."""
+    return [row["id"] for row in tx.all(select(organizations.c.id).order_by(organizations.c.id))]
