@@ -43,8 +43,8 @@ class Call(Generic[T]):
     `path` starts with "/api/" and is quoted already. `read` turns the JSON object of the answer into the
     result; without it the object is the result. `decides`: a body with a string `decision` is an answer
     whatever its status. `moved`: the start of the path, and what other releases have in its place. `signed`:
-    a private key of the client signs the body. `timeout`: seconds in place of the client's. `binary`: the answer
-    is no JSON, and `read` gets the whole `Response`.
+    a private key of the client signs the body, also where it does not sign all. `timeout`: seconds in place of the
+    client's. `binary`: the answer is no JSON, and `read` gets the whole `Response`.
     """
 
     __slots__ = ("binary", "body", "decides", "moved", "path", "query", "read", "signed", "timeout", "verb")
@@ -91,6 +91,12 @@ class Sleep(NamedTuple):
     seconds: float
 
 
+class Work(NamedTuple):
+    """Compute something that may take its time; the answer is what it returns."""
+
+    run: Callable[[], Any]
+
+
 class Watch(NamedTuple):
     """Ask to be woken by events about `topic`, the id of an action or a pairing; the answer is a `Ticket`."""
 
@@ -117,7 +123,7 @@ class Wait(NamedTuple):
     live: float
 
 
-Step = Union[Call[Any], Send, Sleep, Watch, Wait]
+Step = Union[Call[Any], Send, Sleep, Work, Watch, Wait]
 Flow = Generator[Step, Any, T]
 
 

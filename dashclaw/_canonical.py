@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from ._json import compact_sorted
 
@@ -15,11 +15,26 @@ def canonical(value: Any) -> bytes:
     Raises `ValueError` for what the form cannot carry: NaN, infinities, integers beyond 2**53 - 1 and half
     surrogate pairs; `TypeError` for what is not JSON at all.
     """
-    text = compact_sorted(value) if _is_plain(value) else _write(value)
+    return _form(value, _exact)
+
+
+def canonical_as_read(value: Any) -> bytes:
+    """Return the RFC 8785 form of a value that was parsed from JSON text, for verifying what somebody signed.
+
+    JavaScript spells the double 1e16 as a whole number, which Python reads as an integer: such an integer is taken
+    as the double that it spells. Raises like `canonical`, also for an integer that spells no double.
+    """
+    return _form(value, _as_double)
+
+
+def _form(value: Any, whole: Callable[[int], str]) -> bytes:
     try:
+        text = compact_sorted(value) if _is_plain(value) else _write(value, whole)
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValueError("half a surrogate pair has no canonical form") from error
+    except RecursionError:
+        raise ValueError("what is nested that deeply has no canonical form here") from None
 
 
 def digest(value: Any) -> str:
@@ -43,20 +58,33 @@ def _is_plain(value: Any) -> bool:
     return False
 
 
-def _write(value: Any) -> str:
+def _write(value: Any, whole: Callable[[int], str]) -> str:
     if value is None or isinstance(value, (bool, str)):
         return compact_sorted(value)
     if isinstance(value, int):
-        if not -_SAFE <= value <= _SAFE:
-            raise ValueError("the integer %d is beyond 2**53 - 1 and has no canonical form" % value)
-        return str(int(value))
+        return str(int(value)) if -_SAFE <= value <= _SAFE else whole(value)
     if isinstance(value, float):
         return _number(value)
     if isinstance(value, dict):
-        return "{" + ",".join(compact_sorted(key) + ":" + _write(value[key]) for key in _sorted_keys(value)) + "}"
+        pairs = (compact_sorted(key) + ":" + _write(value[key], whole) for key in _sorted_keys(value))
+        return "{" + ",".join(pairs) + "}"
     if isinstance(value, (list, tuple)):
-        return "[" + ",".join(map(_write, value)) + "]"
+        return "[" + ",".join(_write(item, whole) for item in value) + "]"
     raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+
+def _exact(_: int) -> str:
+    raise ValueError("an integer beyond 2**53 - 1 has no canonical form: send it as text, or as a float")
+
+
+def _as_double(value: int) -> str:
+    try:
+        text = _number(float(value))
+    except OverflowError:
+        text = ""
+    if text != str(int(value)):
+        raise ValueError("an integer beyond 2**53 - 1 that spells no double has no canonical form")
+    return text
 
 
 def _sorted_keys(value: Any) -> Any:

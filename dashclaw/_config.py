@@ -6,7 +6,7 @@ This is the client's only reader of the environment.
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Collection, Mapping, NamedTuple, Optional, Union
+from typing import Any, Callable, Collection, Mapping, NamedTuple, Optional, Tuple, Union
 
 from .errors import ConfigurationError
 
@@ -14,6 +14,7 @@ GUARD_MODES = ("off", "warn", "enforce")
 HITL_MODES = ("off", "wait")
 RECOMMEND_MODES = ("off", "warn", "enforce")
 GUARD_FAILURES = ("closed", "open")
+SIGN_MODES = ("actions", "all", "off")
 _LONGEST_ID = 128
 _LONGEST_NAME = 256
 
@@ -23,6 +24,7 @@ class Default(str):
 
 
 Redact = Union[None, bool, Callable[[Mapping[str, Any]], Mapping[str, Any]]]
+Token = Union[str, Callable[[], str], None]
 
 
 class Settings(NamedTuple):
@@ -42,6 +44,8 @@ class Settings(NamedTuple):
     guard_failure: str
     timeout: float
     redact: Redact
+    sign: str
+    auth_token: Token
 
     def __repr__(self) -> str:
         return f"Settings(base_url={self.base_url!r}, agent_id={self.agent_id!r}, guard_mode={self.guard_mode!r}, ...)"
@@ -59,8 +63,12 @@ def settle(given: Mapping[str, Any], *, needs_server: bool = True, stacklevel: i
     """
     base_url = _base_url(_text(given, "base_url"), stacklevel + 1) if needs_server else None
     api_key = _api_key(_text(given, "api_key"))
-    if needs_server and api_key is None and base_url is not None and not base_url.startswith("sqlite:"):
-        raise ConfigurationError("No API key: pass api_key=... or set DASHCLAW_API_KEY")
+    auth_token = _auth_token(_text(given, "auth_token"))
+    nameless = api_key is None and auth_token is None
+    if needs_server and nameless and base_url is not None and not base_url.startswith("sqlite:"):
+        raise ConfigurationError(
+            "No API key: pass api_key=... or set DASHCLAW_API_KEY; a token goes into auth_token or DASHCLAW_AUTH_TOKEN"
+        )
     return Settings(
         base_url=base_url,
         api_key=api_key,
@@ -76,7 +84,38 @@ def settle(given: Mapping[str, Any], *, needs_server: bool = True, stacklevel: i
         guard_failure=_choice(given, "guard_failure", GUARD_FAILURES),
         timeout=_seconds(given),
         redact=_redact(given.get("redact")),
+        sign=_choice(given, "sign", SIGN_MODES),
+        auth_token=auth_token,
     )
+
+
+def signing_key(given: Any, password: Any, sign: Any) -> Tuple[Any, Any]:
+    """Return what to sign with, completed from the environment: key (None to sign nothing) and password.
+
+    `sign` is as the caller gave it. Raises `ConfigurationError` when signing is asked for and there is no key.
+    """
+    asked = _settled(sign, "sign")
+    if asked == "off":
+        return None, None
+    key = os.environ.get("DASHCLAW_PRIVATE_KEY") or None if given is None else given
+    if key is None and asked is not None:
+        raise ConfigurationError(f"sign={asked!r} needs a key: pass private_key=... or set DASHCLAW_PRIVATE_KEY")
+    if password is None:
+        password = os.environ.get("DASHCLAW_PRIVATE_KEY_PASSWORD") or None
+    elif not isinstance(password, (str, bytes)):
+        raise ConfigurationError(f"private_key_password is text or bytes, not {type(password).__name__}")
+    return key, password
+
+
+def checked_token(value: Any) -> str:
+    """Return a bearer token that a header can carry; raises `ConfigurationError`, never quoting it."""
+    if not isinstance(value, str):
+        raise ConfigurationError(f"auth_token is text or a function that returns text, not {type(value).__name__}")
+    if value[:7].lower() == "bearer ":
+        raise ConfigurationError('auth_token is the token alone, without "Bearer "')
+    if not value or not all("!" <= letter <= "~" for letter in value):
+        raise ConfigurationError("auth_token is empty, or holds a space, a control character or one beyond ASCII")
+    return value
 
 
 def _variable(name: str) -> str:
@@ -117,7 +156,7 @@ def _base_url(value: Any, stacklevel: int) -> str:
     if parts.scheme == "http" and not _is_loopback(host):
         import warnings
 
-        warnings.warn(f"The API key travels unencrypted to {host}: use https", UserWarning, stacklevel=stacklevel)
+        warnings.warn(f"The key travels unencrypted to {host}: use https", UserWarning, stacklevel=stacklevel)
     return value.rstrip("/")
 
 
@@ -150,6 +189,15 @@ def _api_key(value: Any) -> Optional[str]:
     return value
 
 
+def _auth_token(value: Any) -> Token:
+    if value is None:
+        return None
+    if callable(value):
+        source: Token = value
+        return source
+    return checked_token(value)
+
+
 def _name(name: str, value: Any, longest: int) -> Optional[str]:
     if value is None:
         return None
@@ -159,12 +207,15 @@ def _name(name: str, value: Any, longest: int) -> Optional[str]:
 
 
 def _choice(given: Mapping[str, Any], name: str, choices: Collection[str]) -> str:
-    value = given.get(name)
-    if value is None or isinstance(value, Default):
-        value = os.environ.get(_variable(name)) or value or next(iter(choices))
+    value = _settled(given.get(name), name) or given.get(name) or next(iter(choices))
     if value not in choices:
         raise ConfigurationError(f"{name} is one of {', '.join(choices)}, not {value!r}")
     return str(value)
+
+
+def _settled(value: Any, name: str) -> Any:
+    """What the caller or the environment chose; None where nobody did."""
+    return os.environ.get(_variable(name)) or None if value is None or isinstance(value, Default) else value
 
 
 def _callback(given: Mapping[str, Any], name: str) -> Any:

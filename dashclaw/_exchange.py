@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Set, Tuple
 
 from . import _answer
-from ._call import SAFE_VERBS, Call, Flow, Send, Sleep, T
+from ._call import SAFE_VERBS, Call, Flow, Send, Sleep, T, Work
+from ._config import checked_token
 from ._encode import encode, plain
 from ._encode import query as query_text
 from ._retry import Outcome, RetryPolicy
@@ -71,7 +72,7 @@ class Exchange:
 
     def _attempts(self, call: Call[T], path: str) -> Flow[T]:
         ends = self._now() + (self._settings.timeout if call.timeout is None else call.timeout)
-        request = self._request(call, path)
+        request = yield from self._request(call, path)
         attempt = 1
         while True:
             try:
@@ -99,7 +100,7 @@ class Exchange:
             yield Sleep(delay)
             attempt += 1
 
-    def _request(self, call: Call[Any], path: str) -> Request:
+    def _request(self, call: Call[Any], path: str) -> Flow[Request]:
         target = path
         if call.query is not None:
             asked = query_text(call.query)
@@ -114,17 +115,22 @@ class Exchange:
         if not self._exactly_once:
             headers["Idempotency-Key"] = ids[16:]
         headers["Content-Type"] = "application/json"
-        return Request(call.verb, target, headers, self._body(call))
+        body = self._body(call)
+        if self._signer is not None and (call.signed or self._settings.sign == "all"):
+            # Off the event loop: an RSA signature takes a millisecond, a key service a round trip.
+            body = yield Work(lambda: self._signed(body))
+        return Request(call.verb, target, headers, encode(body))
 
-    def _body(self, call: Call[Any]) -> bytes:
+    def _body(self, call: Call[Any]) -> Mapping[str, Any]:
         body: Mapping[str, Any] = plain(call.body or {})
         if self._redact is not False:
             body = self._redacted(body)
-        if call.signed and self._signer is not None:
-            from ._signing import sign_body
+        return body
 
-            body = sign_body(body, self._signer)
-        return encode(body)
+    def _signed(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        from ._signing import sign_body
+
+        return sign_body(body, self._signer, agent_id=self._settings.agent_id)
 
     def _redacted(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         redact = self._redact
@@ -143,6 +149,24 @@ class Exchange:
         self._headers = found
         return found
 
+    def authorised(self, request: Request) -> Request:
+        """Return the request with the bearer token of this moment, if there is one.
+
+        Raises `NotSentError` when the function that gives tokens fails, `ConfigurationError` for a malformed token.
+        """
+        token = self._settings.auth_token
+        if token is None:
+            return request
+        if callable(token):
+            try:
+                token = token()
+            except DashClawError:
+                raise
+            except Exception as error:
+                raise NotSentError(f"The function auth_token failed: {type(error).__name__}") from error
+        headers = {**request.headers, "Authorization": f"Bearer {checked_token(token)}"}
+        return request._replace(headers=headers)
+
     @property
     def may_lose(self) -> bool:
         """Whether something can get lost on the way: not where the runtime is called in process."""
@@ -159,7 +183,8 @@ class Exchange:
         headers["X-Request-Id"] = os.urandom(8).hex()
         if after is not None:
             headers["Last-Event-ID"] = after
-        stream = self.transport.stream(Request("GET", "/api/stream", headers, None), self._settings.timeout)
+        request = self.authorised(Request("GET", "/api/stream", headers, None))
+        stream = self.transport.stream(request, self._settings.timeout)
         if _answer.is_success(stream.status):
             return stream
         try:

@@ -20,7 +20,7 @@ _FINAL = frozenset({"completed", "failed", "cancelled"})
 def guard_call(body: Mapping[str, Any], include_signals: bool = False) -> Call[GuardDecision]:
     """Return the call that asks for a decision."""
     asked = {"include_signals": True} if include_signals else None
-    return Call("POST", "/api/guard", query=asked, body=body, decides=True, read=_decision)
+    return Call("POST", "/api/guard", query=asked, body=body, decides=True, read=_decision, signed=True)
 
 
 def record(client: Caller, body: Dict[str, Any]) -> Flow[CreatedAction]:

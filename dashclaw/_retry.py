@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Mapping, NamedTuple, Optional
 
 from .errors import ConfigurationError
 
@@ -63,8 +63,14 @@ class RetryPolicy(NamedTuple):
         return pause * (0.5 + self.jitter() / 2)
 
 
-def check_retry(policy: RetryPolicy) -> RetryPolicy:
-    """Return the policy; raises `ConfigurationError` for values that make no sense."""
+def check_retry(policy: Any) -> Any:
+    """Return the policy, or the usual one for None; raises `ConfigurationError` for what cannot be one."""
+    if policy is None:
+        return RetryPolicy()
+    if not callable(getattr(policy, "delay", None)):
+        raise ConfigurationError("retry is a RetryPolicy, such as RetryPolicy(attempts=5)")
+    if not isinstance(policy, RetryPolicy):
+        return policy
     if not (policy.attempts >= 1 and all(seconds >= 0 for seconds in (policy.base, policy.cap, policy.longest_hint))):
         raise ConfigurationError("RetryPolicy needs attempts >= 1 and no negative seconds")
     return policy

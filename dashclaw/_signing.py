@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
-import json
 import secrets
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, Mapping, NamedTuple
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional
 
 from ._canonical import canonical
+from ._private_key import Password, load_key
 from .errors import MissingExtraError, SigningError
+
+RSA = "RSASSA-PKCS1-v1_5"
+ED25519 = "Ed25519"
+_SHORTEST = {RSA: 256, ED25519: 64}
 
 
 class Signer(NamedTuple):
@@ -22,76 +26,64 @@ class Signer(NamedTuple):
         return f"Signer(algorithm={self.algorithm!r})"
 
 
-def load_signer(private_key: Any) -> Signer:
-    """Read a key: PEM text or bytes, a JWK (dict or JSON text), or a key object of `cryptography`.
+def load_signer(private_key: Any, password: Password = None) -> Signer:
+    """Make a signer of a key, or of a function from bytes to a signature, such as a call to a key service.
 
-    Raises `SigningError` for a key that cannot sign and `MissingExtraError` without the extra `signing`.
+    A key is PEM text or bytes, a JWK (dict or JSON text), a path to either, or a key object of `cryptography`. A
+    function says by its attribute `algorithm` what it does, "RSASSA-PKCS1-v1_5" without one. Raises `SigningError`
+    for what cannot sign and `MissingExtraError` for a key without the extra `signing`.
     """
+    if callable(private_key):
+        return _of_service(private_key)
     try:
         from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+        from cryptography.hazmat.primitives.asymmetric import ed25519, padding
     except ImportError as error:
         raise MissingExtraError('Signing needs the extra "signing": pip install "dashclaw[signing]"') from error
-    try:
-        key = _key(private_key)
-    except (ValueError, TypeError, KeyError) as error:
-        # The message of a parser may quote the key.
-        raise SigningError(f"private_key cannot be read as PEM or JWK ({type(error).__name__})") from None
-    if isinstance(key, rsa.RSAPrivateKey):
-        rsa_key = key
-        return Signer("RSASSA-PKCS1-v1_5", lambda data: rsa_key.sign(data, padding.PKCS1v15(), hashes.SHA256()))
+    key = load_key(private_key, password)
     if isinstance(key, ed25519.Ed25519PrivateKey):
-        return Signer("Ed25519", key.sign)
-    raise SigningError("private_key must be an RSA or Ed25519 private key")
+        return Signer(ED25519, key.sign)
+    return Signer(RSA, lambda data: bytes(key.sign(data, padding.PKCS1v15(), hashes.SHA256())))
 
 
-def _key(given: Any) -> Any:
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+def _of_service(service: Callable[[bytes], bytes]) -> Signer:
+    from inspect import iscoroutinefunction
 
-    if isinstance(given, str):
-        given = json.loads(given) if given.lstrip().startswith("{") else given.encode()
-    if isinstance(given, bytes):
-        return load_pem_private_key(given, password=None)
-    return _from_jwk(given) if isinstance(given, dict) else given
-
-
-def _from_jwk(jwk: Mapping[str, str]) -> Any:
-    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-
-    if jwk["kty"] == "OKP" and jwk.get("crv") == "Ed25519":
-        return ed25519.Ed25519PrivateKey.from_private_bytes(_bytes(jwk["d"]))
-    if jwk["kty"] != "RSA":
-        raise ValueError("not an RSA or Ed25519 key")
-    number: Dict[str, int] = {name: int.from_bytes(_bytes(jwk[name]), "big") for name in ("n", "e", "d", "p", "q")}
-    public = rsa.RSAPublicNumbers(number["e"], number["n"])
-    return rsa.RSAPrivateNumbers(
-        number["p"],
-        number["q"],
-        number["d"],
-        rsa.rsa_crt_dmp1(number["d"], number["p"]),
-        rsa.rsa_crt_dmq1(number["d"], number["q"]),
-        rsa.rsa_crt_iqmp(number["p"], number["q"]),
-        public,
-    ).private_key()
-
-
-def _bytes(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if iscoroutinefunction(service):
+        raise SigningError("private_key is an async function: pass a plain one; it runs in a worker thread")
+    algorithm = getattr(service, "algorithm", RSA)
+    if algorithm not in (RSA, ED25519):
+        raise SigningError(f"private_key is a function whose algorithm must be {RSA!r} or {ED25519!r}")
+    return Signer(algorithm, service)
 
 
 def sign_body(
     body: Mapping[str, Any],
     signer: Signer,
     *,
+    agent_id: Optional[str] = None,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     nonce: Callable[[], str] = lambda: secrets.token_hex(16),
 ) -> Dict[str, Any]:
-    """Return the body with `_signed_at`, `_nonce` and the base64 `_signature`; raises `SigningError`."""
+    """Return the body with `_signed_at`, `_nonce` and the base64 `_signature`; raises `SigningError`.
+
+    `_agent_id` says who signs where the body's own `agent_id` does not: it is absent, or somebody else's.
+    """
     signed = {name: value for name, value in body.items() if name != "_signature"}
     signed["_signed_at"] = now().astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     signed["_nonce"] = nonce()
+    if agent_id is not None and signed.get("agent_id") != agent_id:
+        signed["_agent_id"] = agent_id
     try:
-        signature = signer.sign(canonical(signed))
+        form = canonical(signed)
     except (ValueError, TypeError) as error:
         raise SigningError(f"The body has no canonical form to sign: {error}") from error
+    try:
+        signature = signer.sign(form)
+    except SigningError:
+        raise
+    except Exception as error:  # whatever a key service or a token's driver raises
+        raise SigningError(f"The key could not sign, so nothing was sent ({type(error).__name__})") from error
+    if not isinstance(signature, bytes) or len(signature) < _SHORTEST[signer.algorithm]:
+        raise SigningError(f"private_key gave no {signer.algorithm} signature: its bytes are wanted, not yet as text")
     return {**signed, "_signature": base64.b64encode(signature).decode()}

@@ -24,6 +24,10 @@ class Request(NamedTuple):
     headers: Mapping[str, str]
     body: Optional[bytes] = None
 
+    def __repr__(self) -> str:
+        # The headers hold the key and the token.
+        return f"Request({self.method!r}, {self.target!r})"
+
 
 class Response(NamedTuple):
     """One answer; header names are lower-case."""

@@ -12,7 +12,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Collection, Optional, Set, Type, Union
 
-from ._call import AsyncDriver, Call, Flow, Send, Sleep, Step, T, Wait, Watch
+from ._call import AsyncDriver, Call, Flow, Send, Sleep, Step, T, Wait, Watch, Work
 from ._govern import Run, begin, finish, status_after
 from ._guarded import AsyncGuarded
 from ._heartbeat import Pulse
@@ -56,8 +56,8 @@ class AsyncDashClaw(Client, AsyncDriver):
                     return result
                 answer = error = flight = None
                 try:
-                    if isinstance(step, Send):
-                        flight = self._pool().submit(self._send, step)
+                    if isinstance(step, (Send, Work)):
+                        flight = self._pool().submit(self._perform, step)
                         answer = await asyncio.wrap_future(flight)
                     else:
                         answer = await self._pause(step)

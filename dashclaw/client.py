@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Callable, Collection, Iterator, Mapping, Optional, Type, TypeVar, Union
 
-from ._call import Call, Flow, Send, Sleep, Step, SyncDriver, T, Wait, Watch
-from ._config import Default, Redact, Settings, settle
+from ._call import Call, Flow, Send, Sleep, Step, SyncDriver, T, Wait, Watch, Work
+from ._config import Default, Redact, Settings, Token, settle, signing_key
 from ._exchange import Exchange
-from .errors import ConfigurationError, DeadlineExceededError, MissingExtraError
+from ._retry import check_retry
+from .errors import DeadlineExceededError, MissingExtraError
 from .methods.actions import ActionMethods
 from .methods.activity import ActivityMethods
 from .methods.agents import AgentMethods
@@ -55,6 +56,7 @@ Model = TypeVar("Model")
 _IDLE = 32
 _OFF = Default("off")
 _CLOSED = Default("closed")
+_ACTIONS = Default("actions")
 
 
 class Client(
@@ -107,6 +109,9 @@ class Client(
         retry: Optional[RetryPolicy] = None,
         transport: Optional[Transport] = None,
         redact: Redact = None,
+        private_key_password: Union[str, bytes, None] = None,
+        sign: str = _ACTIONS,
+        auth_token: Token = None,
     ) -> None:
         given = {name: value for name, value in locals().items() if name in Settings._fields}
         settings = settle(given, needs_server=transport is None)
@@ -127,8 +132,8 @@ class Client(
         self._exchange = Exchange(
             settings,
             transport if transport is not None else _open(settings),
-            _checked(retry),
-            signer=_signer(private_key),
+            check_retry(retry),
+            signer=_signer(*signing_key(private_key, private_key_password, sign)),
             now=self._now,
         )
 
@@ -230,16 +235,19 @@ class Client(
             return self._send(step)
         if isinstance(step, Sleep):
             return time.sleep(step.seconds)
+        if isinstance(step, Work):
+            return step.run()
         if isinstance(step, Watch):
             return self._watcher().join(step.topic)
         assert isinstance(step, Wait)
         return self._watcher().wait(step)
 
     def _send(self, step: Send) -> Any:
+        request = self._exchange.authorised(step.request)
         left = step.ends - self._now()
         if left <= 0:
             raise DeadlineExceededError("The time for the call ran out before it was sent")
-        return self._exchange.transport.send(step.request, left)
+        return self._exchange.transport.send(request, left)
 
     def _watcher(self) -> Watcher:
         watcher = self._watching
@@ -257,6 +265,7 @@ class Client(
     def __repr__(self) -> str:
         where = self._settings.base_url or repr(self._exchange.transport)
         key = "" if self._settings.api_key is None else ", api_key='***'"
+        key += "" if self._settings.auth_token is None else ", auth_token='***'"
         return f"{type(self).__name__}({where!r}{key}, agent_id={self.agent_id!r})"
 
 
@@ -265,13 +274,17 @@ class DashClaw(Client, SyncDriver):
 
     What is not given is read from the environment: `DASHCLAW_BASE_URL`, `DASHCLAW_API_KEY`, `DASHCLAW_AGENT_ID`,
     `DASHCLAW_AGENT_NAME`, `DASHCLAW_SWARM_ID`, `DASHCLAW_GUARD_MODE`, `DASHCLAW_HITL_MODE`,
-    `DASHCLAW_AUTO_RECOMMEND`, `DASHCLAW_GUARD_FAILURE`, `DASHCLAW_TIMEOUT`. `base_url` is a server or
+    `DASHCLAW_AUTO_RECOMMEND`, `DASHCLAW_GUARD_FAILURE`, `DASHCLAW_TIMEOUT`, `DASHCLAW_PRIVATE_KEY`,
+    `DASHCLAW_PRIVATE_KEY_PASSWORD`, `DASHCLAW_SIGN`, `DASHCLAW_AUTH_TOKEN`. `base_url` is a server or
     "sqlite:///file.db". `timeout` is in seconds for a whole call, repetitions included (30). `guard_failure` says
     what `track` and `guarded` do when no decision can be had: "closed" refuses, "open" runs and logs it. `redact`
     is a function of a body, or False; by default secrets in free text are masked before they leave.
     `auto_recommend` fetches advice before each action: "warn" only notes it with the action, "enforce" takes it from
     `recommendation_confidence_min` (70) on unless the guard would stop the action then; a declared risk is never
-    lowered. `recommendation_callback` is told the advice. Threads may share a client. Raises `ConfigurationError` for
+    lowered. `recommendation_callback` is told the advice. `private_key` is PEM or JWK, a path to either, a key object
+    or a function from bytes to their signature; with it questions to the guard and new actions are signed, every
+    write with `sign="all"`, nothing with "off". `auth_token` is a bearer token, or a function asked for one before
+    each request. Threads may share a client. Raises `ConfigurationError` for
     a setting that is wrong.
     """
 
@@ -371,19 +384,9 @@ def _local_transport() -> Any:
     return LocalTransport
 
 
-def _checked(retry: Optional[RetryPolicy]) -> RetryPolicy:
-    from ._retry import RetryPolicy, check_retry
-
-    if retry is None:
-        return RetryPolicy()
-    if not callable(getattr(retry, "delay", None)):
-        raise ConfigurationError("retry is a RetryPolicy, such as RetryPolicy(attempts=5)")
-    return check_retry(retry) if isinstance(retry, RetryPolicy) else retry
-
-
-def _signer(private_key: Any) -> Any:
+def _signer(private_key: Any, password: Union[str, bytes, None]) -> Any:
     if private_key is None:
         return None
     from ._signing import load_signer
 
-    return load_signer(private_key)
+    return load_signer(private_key, password)
