@@ -14,6 +14,7 @@ from .clock import ago
 from .guard import BudgetNeed, Decision, Facts, Needs, RemoteAnswer, decide
 from .lifecycle import publish
 from .prices import dollars
+from .recorded_facts import approved_by, pack
 from .redaction import redact_fields
 from .store import actions as action_rows
 from .store import decisions as rows
@@ -72,26 +73,33 @@ def decide_and_record(
     known = {**context, "agent_id": agent_id}
     digest = body_digest(call.raw)
     earlier = _earlier(tx, call, agent_id, digest) if action_id is not None and "decision_id" in call.raw else None
-    verdict = decide(known, governance.policies, _facts(tx, call, governance, known, earlier))
+    facts = _facts(tx, call, governance, known, earlier)
+    verdict = decide(known, governance.policies, facts)
     approval = _use_approval(tx, call, verdict, agent_id, digest)
     if approval is not None:
-        verdict = verdict._replace(decision="allow", reasons=(*verdict.reasons, _approved_by(approval)))
+        verdict = with_approval(verdict, approved_by(approval))
     elif earlier is not None and earlier["decision"] == verdict.decision:
         rows.link(tx, call.caller.org_id, earlier["id"], action_id or "")
-        return _wire(earlier["id"], earlier["created_at"], verdict, digest, None)
-    decision_id = "gd_" + os.urandom(12).hex()
-    _record(tx, call, decision_id, verdict, known, digest, action_id)
-    return _wire(decision_id, tx.stamp, verdict, digest, approval)
+        return _wire(earlier, verdict, None)
+    kept, security = redact_fields(known, _FREE_TEXT)
+    masked = () if security["clean"] else [name for name in _FREE_TEXT if kept.get(name) != known.get(name)]
+    row = {
+        "id": "gd_" + os.urandom(12).hex(),
+        "digest": digest,
+        "policy_set": call.runtime.policies.keep(tx, call.caller.org_id, governance),
+        "facts": pack(facts, approval, masked),
+        "action_id": action_id,
+        "created_at": tx.stamp,
+    }
+    _record(tx, call, row, verdict, kept)
+    return _wire(row, verdict, approval)
 
 
 def _facts(
     tx: Tx, call: Invocation, governance: Governance, context: Mapping[str, Any], earlier: Mapping[str, Any] | None
 ) -> Facts:
-    settings = governance.settings
-    fallback = settings.get("guard_degradation") or call.runtime.settings.guard_degradation
-    kill_switch = bool(settings.get("kill_switch"))
     if governance.policies.needs_nothing:
-        return Facts(on_failure=fallback, kill_switch=kill_switch)
+        return governance.facts
     needs: Needs = governance.policies.needs(context)
     agent_id = context["agent_id"]
     but = earlier["id"] if earlier else ""
@@ -103,7 +111,7 @@ def _facts(
     }
     remotes: Mapping[str, RemoteAnswer] = call.prepared or {}
     spent = _spent(tx, call.caller.org_id, agent_id, needs.budgets)
-    return Facts(counts=counts, remotes=remotes, on_failure=fallback, kill_switch=kill_switch, spent=spent)
+    return governance.facts._replace(counts=counts, remotes=remotes, spent=spent)
 
 
 def _spent(tx: Tx, org_id: str, agent_id: str, budgets: tuple[BudgetNeed, ...]) -> dict[str, float]:
@@ -146,55 +154,42 @@ def _use_approval(
     return after
 
 
-def _approved_by(approval: Mapping[str, Any]) -> str:
-    return f"Approved by {approval['decided_by']} as {approval['action_id']}"
+def with_approval(verdict: Decision, reason: str) -> Decision:
+    """The verdict once a person's approval of the same body is used."""
+    return verdict._replace(decision="allow", reasons=(*verdict.reasons, reason))
 
 
-def _record(
-    tx: Tx,
-    call: Invocation,
-    decision_id: str,
-    verdict: Decision,
-    context: Mapping[str, Any],
-    digest: str,
-    action_id: str | None,
-) -> None:
-    kept, _ = redact_fields(dict(context), _FREE_TEXT)
-    row = {
-        "id": decision_id,
+def _record(tx: Tx, call: Invocation, row: dict[str, Any], verdict: Decision, context: Mapping[str, Any]) -> None:
+    row |= {
         "org_id": call.caller.org_id,
         "agent_id": context["agent_id"],
         "action_type": context["action_type"],
         "decision": verdict.decision,
         "risk_score": verdict.risk_score,
-        "risk_breakdown": dict(verdict.risk_breakdown),
+        "risk_breakdown": verdict.risk_breakdown,
         "reasons": verdict.reasons,
         "warnings": verdict.warnings,
         "matched_policies": verdict.matched_policies,
-        "context": {name: value for name, value in kept.items() if value is not None},
-        "digest": digest,
+        "context": {name: value for name, value in context.items() if value is not None},
         "degraded": verdict.degraded,
-        "action_id": action_id,
-        "created_at": tx.stamp,
     }
-    rows.record(tx, row)
     data = {
-        "decision_id": decision_id,
+        "decision_id": row["id"],
         "decision": verdict.decision,
         "action_type": context["action_type"],
-        "action_id": action_id,
+        "action_id": row["action_id"],
         "agent_id": context["agent_id"],
         "risk_score": verdict.risk_score,
+        "policy_set": row["policy_set"],
+        "row": rows.record(tx, row),
     }
-    tx.emit(call.caller, DECISION_MADE, "decision", decision_id, data, context["agent_id"])
+    tx.emit(call.caller, DECISION_MADE, "decision", row["id"], data, context["agent_id"])
 
 
-def _wire(
-    decision_id: str, at: str, verdict: Decision, digest: str, approval: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _wire(row: Mapping[str, Any], verdict: Decision, approval: Mapping[str, Any] | None) -> dict[str, Any]:
     found = {
         "decision": verdict.decision,
-        "decision_id": decision_id,
+        "decision_id": row["id"],
         "reason": next(iter(verdict.reasons or verdict.warnings), None),
         "reasons": list(verdict.reasons),
         "warnings": list(verdict.warnings),
@@ -203,8 +198,9 @@ def _wire(
         "risk_breakdown": dict(verdict.risk_breakdown),
         "degraded": verdict.degraded,
         "recorded": True,
-        "evaluated_at": at,
-        "digest": digest,
+        "evaluated_at": row["created_at"],
+        "digest": row["digest"],
+        "policy_set": row["policy_set"],
     }
     if approval is not None:
         found["approval"] = {"action_id": approval["action_id"], "by": approval["decided_by"]}

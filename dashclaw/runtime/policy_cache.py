@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, select
 
-from .guard import Policy, PolicySet, compile_policies
+from .guard import Facts, Policy, PolicySet, compile_policies
+from .policy_sets import PolicySetText, policy_set_text
 from .problems import not_found
+from .store import policy_sets as policy_set_rows
 from .store.engine import Hot
 from .store.tables import organizations, policies
 
@@ -28,47 +30,72 @@ _ACTIVE = Hot(
 
 
 class Governance(NamedTuple):
-    """What one organisation's guard works with."""
+    """What one organisation's guard works with; `text` names it, `facts` are those that need no look-up."""
 
     revision: int
     policies: PolicySet
     settings: dict[str, Any]
+    text: PolicySetText
+    facts: Facts
 
 
 class PolicyCache:
     """Recompiles when the revision in the database moves, by whichever process."""
 
-    def __init__(self) -> None:
+    def __init__(self, guard_degradation: str) -> None:
+        self._fallback = guard_degradation
         self._known: OrderedDict[str, Governance] = OrderedDict()
+        self._kept: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def get(self, tx: Tx, org_id: str) -> Governance:
         """The organisation's governance as of this transaction."""
+        if tx.governance is not None and tx.governance[0] == org_id:
+            seen: Governance = tx.governance[1]
+            return seen
         revision = tx.scalar(_REVISION, org=org_id)
         if revision is None:
             raise not_found("organisation", org_id)
         known = self._known.get(org_id)
-        if known is not None and known.revision == revision:
-            return known
-        return self._load(tx, org_id, revision)
+        if known is None or known.revision != revision:
+            known = self._load(tx, org_id, revision)
+        tx.governance = (org_id, known)
+        return known
 
     def _load(self, tx: Tx, org_id: str, revision: int) -> Governance:
+        policies = [_policy(row) for row in tx.all(_ACTIVE, org=org_id)]
+        settings = json.loads(tx.scalar(_SETTINGS, org=org_id) or "{}")
+        stopped = bool(settings.get("kill_switch"))
+        fallback = settings.get("guard_degradation") or self._fallback
         found = Governance(
             revision,
-            compile_policies(_policy(row) for row in tx.all(_ACTIVE, org=org_id)),
-            json.loads(tx.scalar(_SETTINGS, org=org_id) or "{}"),
+            compile_policies(policies),
+            settings,
+            policy_set_text(policies, kill_switch=stopped, guard_degradation=fallback),
+            Facts(on_failure=fallback, kill_switch=stopped),
         )
         with self._lock:
             self._known[org_id] = found
             self._known.move_to_end(org_id)
             while len(self._known) > _MOST_ORGANISATIONS:
-                self._known.popitem(last=False)
+                self._kept.pop(self._known.popitem(last=False)[0], None)
         return found
+
+    def keep(self, tx: Tx, org_id: str, governance: Governance) -> str:
+        """Store the set that decides in this transaction, unless it is stored; returns its hash.
+
+        INVARIANT: only what a transaction before this one stored is remembered, for this one may still fail.
+        """
+        name = governance.text.hash
+        if self._kept.get(org_id) != name and policy_set_rows.keep(tx, org_id, governance.text):
+            self._kept[org_id] = name
+        return name
 
     def forget(self) -> None:
         """Compile every set again; what was compiled in a transaction that failed must not stay."""
         with self._lock:
             self._known.clear()
+            self._kept.clear()
 
     def is_local(self, org_id: str) -> bool:
         """Whether the last known policies of the organisation ask nobody outside."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ScalarSelect, Table, bindparam, delete, func, or_, select, update
@@ -9,7 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ..clock import ago
 from ..guard import SEVERITY
-from .engine import Hot, decode
+from .engine import Hot, decode, encode
+from .hot import hot_insert
 from .tables import decision_counts, decision_hours, guard_decisions
 
 if TYPE_CHECKING:
@@ -22,6 +25,29 @@ _C = decision_counts.c
 _H = decision_hours.c
 DECISIONS = tuple(SEVERITY)
 _HOUR = 13  # "YYYY-MM-DDTHH"
+_COLUMNS = tuple(column.name for column in guard_decisions.columns)
+_INSERT = hot_insert(guard_decisions, _COLUMNS)
+# What never changes once a decision is recorded: the action is linked later. The order is part of `row_digest`.
+FIXED_COLUMNS = (
+    "id",
+    "org_id",
+    "agent_id",
+    "action_type",
+    "decision",
+    "risk_score",
+    "risk_breakdown",
+    "reasons",
+    "warnings",
+    "matched_policies",
+    "context",
+    "digest",
+    "degraded",
+    "policy_set",
+    "facts",
+    "created_at",
+)
+_FIXED = itemgetter(*FIXED_COLUMNS)
+_NOTHING = "\x01"
 
 
 def _count_one(table: Table) -> dict[str, Hot]:
@@ -53,12 +79,24 @@ _LINK = Hot(
 )
 
 
-def record(tx: Tx, row: Mapping[str, Any]) -> None:
-    """Insert a decision and count it."""
-    tx.insert(guard_decisions, row)
+def record(tx: Tx, row: Mapping[str, Any]) -> str:
+    """Insert a decision and count it; `row` has a value for every column. Returns its `row_digest`."""
+    stored = encode(guard_decisions, row)
+    tx.execute(_INSERT, **stored)
     org_id, decision = row["org_id"], row["decision"]
     tx.execute(_COUNT_AGENT[tx.dialect], org_id=org_id, agent_id=row["agent_id"] or "", decision=decision)
     tx.execute(_COUNT_HOUR[tx.dialect], org_id=org_id, hour=row["created_at"][:_HOUR], decision=decision)
+    return row_digest(stored)
+
+
+def row_digest(stored: Mapping[str, Any]) -> str:
+    """SHA-256 in hex over a decision as it is stored, the action that is linked later left out.
+
+    The values of `FIXED_COLUMNS` stand one after the other, NUL between them, numbers in decimal, U+0001 for NULL.
+    Stored text holds no NUL, so that no other row has the same bytes.
+    """
+    values = [value if type(value) is str else _NOTHING if value is None else str(value) for value in _FIXED(stored)]
+    return sha256("\0".join(values).encode()).hexdigest()
 
 
 def forget(tx: Tx, org_id: str, after: tuple[str, str], before: str, most: int) -> tuple[int, tuple[str, str] | None]:
