@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from . import signatures
 from .body import is_text
+from .claims import settled
 from .clock import Clock, utc_now
 from .decisions import StaleGovernanceError
+from .evidence.sequencer import Sequencer
 from .feed import Feed
 from .identity import Caller
 from .inputs import read_input, read_query
@@ -20,7 +23,11 @@ from .problems import Problem, not_found, unavailable
 from .replay import Replay, check_key
 from .routing.courier import Courier
 from .settings import Settings
+from .signatures import SignatureRefusedError
 from .store.engine import DuplicateError, Store, StoreError
+
+if TYPE_CHECKING:
+    from .store.engine import Tx
 
 
 class Runtime:
@@ -37,10 +44,11 @@ class Runtime:
         self.clock = store.clock
         self.settings = settings or Settings()
         self.registry = Registry(OPERATIONS)
-        self.policies = PolicyCache()
+        self.policies = PolicyCache(self.settings.guard_degradation)
         self.prices = load_prices(self.settings.model_prices)
         self.feed = Feed(store)
         self.courier = Courier(self)
+        self.sequencer = Sequencer(store)
 
     @classmethod
     def open(cls, url: str, *, settings: Settings | None = None, clock: Clock = utc_now) -> Runtime:
@@ -53,9 +61,10 @@ class Runtime:
         return cls(Store.open(url, clock=clock, durability=chosen.durability), settings=chosen)
 
     def close(self) -> None:
-        """Stop the feed and the courier and close every connection; closing twice is harmless."""
+        """Stop the feed and the courier, link the last events, close every connection; closing twice is harmless."""
         self.courier.close()
         self.feed.close()
+        self.sequencer.close()
         self.store.close()
 
     def execute(
@@ -74,8 +83,13 @@ class Runtime:
         for what, name in params.items():
             if not is_text(name):
                 raise not_found(what, name)
+        signed = None
         if operation.writes:
             check_key(idempotency_key)
+            if not signatures.FIELDS.isdisjoint(body):
+                body, signed = signatures.take(body)
+            if caller.agent_verified:
+                body = settled(caller, operation, body)
         call = Invocation(
             self,
             caller,
@@ -83,14 +97,28 @@ class Runtime:
             read_query(operation.query, query),
             read_input(operation.body, body) if operation.body else None,
             body,
+            signed=signed,
         )
         try:
-            try:
-                return self._run(operation, call, idempotency_key)
-            except StaleGovernanceError:
-                return self._run(operation, call, idempotency_key)
+            return self._settle(operation, call, idempotency_key)
+        except SignatureRefusedError as refused:
+            self._note(operation, call, refused)
+            raise
         except DuplicateError as error:
             raise Problem(409, "CONFLICT", "Something with this id or name exists already") from error
+        except StoreError as error:
+            raise unavailable() from error
+
+    def _settle(self, operation: Operation, call: Invocation, key: str | None) -> Answer:
+        try:
+            return self._run(operation, call, key)
+        except StaleGovernanceError:
+            return self._run(operation, call, key)
+
+    def _note(self, operation: Operation, call: Invocation, refused: SignatureRefusedError) -> None:
+        """Record a refused signature; its own transaction was undone."""
+        try:
+            signatures.record_refusal(call, operation, refused)
         except StoreError as error:
             raise unavailable() from error
 
@@ -105,11 +133,11 @@ class Runtime:
     def _write(self, operation: Operation, call: Invocation, key: str | None) -> Answer:
         with self.store.write(call.caller.org_id) as tx:
             if key is None:
-                return _answer(operation, operation.run(tx, call))
+                return _done(tx, operation, call)
             replay = Replay(tx, call.caller.org_id, key, _fingerprint(operation, call), operation.keeps_answer)
             if (kept := replay.find()) is not None:
                 return kept
-            answer = _answer(operation, operation.run(tx, call))
+            answer = _done(tx, operation, call)
             replay.keep(answer)
             return answer
 
@@ -120,6 +148,16 @@ class Runtime:
         return operation.prepare is None or self.policies.is_local(caller.org_id)
 
 
+def _done(tx: Tx, operation: Operation, call: Invocation) -> Answer:
+    """Check the signature, where there is one or must be, and do the write."""
+    if call.signed is None and operation.signing != "required":
+        return _answer(operation, operation.run(tx, call))
+    call = call._replace(proof=signatures.admit(tx, call, operation))
+    answer = _answer(operation, operation.run(tx, call))
+    signatures.record(tx, call, operation, answer)
+    return answer
+
+
 def _answer(operation: Operation, result: Any) -> Answer:
     if isinstance(result, Answer):
         return result if result.status is not None else result._replace(status=operation.status)
@@ -127,6 +165,7 @@ def _answer(operation: Operation, result: Any) -> Answer:
 
 
 def _fingerprint(operation: Operation, call: Invocation) -> str:
-    asked = [operation.name, dict(call.params), call.query.model_dump(mode="json"), call.raw]
+    raw = call.raw if call.signed is None else call.signed.received
+    asked = [operation.name, dict(call.params), call.query.model_dump(mode="json"), raw]
     # What arrived as a file is told by its digest.
     return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()

@@ -8,10 +8,11 @@ that totals stay exact without counting a million rows. Ids of events are cursor
 
 from __future__ import annotations
 
+from .approvals import approval_votes
 from .columns import metadata
 from .evidence import evidence_checkpoints, evidence_entries, evidence_heads, evidence_keys
 from .governance import compliance_snapshots, policy_test_runs
-from .identities import identities, pairings
+from .identities import identities, pairings, signature_nonces
 from .journal import (
     approaches,
     content,
@@ -42,6 +43,7 @@ from .messages import (
     shared_docs,
     thread_agents,
 )
+from .policy_sets import policy_sets, policy_versions
 from .reports import (
     calendar_events,
     connections,
@@ -94,6 +96,7 @@ __all__ = [
     "agents",
     "api_keys",
     "approaches",
+    "approval_votes",
     "assumptions",
     "attachment_pieces",
     "attachments",
@@ -133,7 +136,9 @@ __all__ = [
     "organizations",
     "pairings",
     "policies",
+    "policy_sets",
     "policy_test_runs",
+    "policy_versions",
     "preferences",
     "recommendation_events",
     "recommendations",
@@ -146,6 +151,7 @@ __all__ = [
     "shared_doc_versions",
     "shared_docs",
     "signal_states",
+    "signature_nonces",
     "snippets",
     "synced_entries",
     "syncs",
