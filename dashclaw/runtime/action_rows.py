@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .approvers import needs_of, progress, remaining, vote_row
+
 _INTERNAL = frozenset(
     {
         "digest",
         "approval_status",
+        "approval_needs",
+        "votes",
         "decided_by",
         "approval_at",
         "approval_reason",
@@ -36,14 +40,20 @@ def action_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _approval(row: Mapping[str, Any]) -> dict[str, Any] | None:
-    if row.get("approval_status") is None:
+    status = row.get("approval_status")
+    if status is None:
         return None
+    votes = row.get("votes") or ()
+    required = progress(needs_of(row), votes)
     return {
-        "status": row["approval_status"],
+        "status": status,
         "by": row["decided_by"],
         "at": row["approval_at"],
         "reason": row["approval_reason"],
         "expires_at": row["approval_expires_at"],
         "self_approved": bool(row.get("self_approved")),
         "used_at": row["approval_consumed_at"],
+        "required": required,
+        "remaining": remaining(required),
+        "votes": [vote_row(vote) for vote in votes],
     }

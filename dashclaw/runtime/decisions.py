@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashclaw._canonical import digest as canonical_digest
 
+from .approvers import met
 from .clock import ago
 from .guard import BudgetNeed, Decision, Facts, Needs, RemoteAnswer, decide
 from .lifecycle import publish
@@ -139,7 +140,8 @@ def _use_approval(
         return None
     since = ago(tx.now, minutes=call.runtime.settings.consume_minutes)
     approved = action_rows.consumable(tx, call.caller.org_id, agent_id, digest, since)
-    if approved is None:
+    # The policies may ask for more people by now than the approval had.
+    if approved is None or not met(verdict.approvals, approved["votes"]):
         return None
     # The approval moves to the new request; the action it was given for can no longer start.
     spent = {
@@ -156,7 +158,7 @@ def _use_approval(
 
 def with_approval(verdict: Decision, reason: str) -> Decision:
     """The verdict once a person's approval of the same body is used."""
-    return verdict._replace(decision="allow", reasons=(*verdict.reasons, reason))
+    return verdict._replace(decision="allow", reasons=(*verdict.reasons, reason), approvals=())
 
 
 def _record(tx: Tx, call: Invocation, row: dict[str, Any], verdict: Decision, context: Mapping[str, Any]) -> None:
@@ -202,6 +204,8 @@ def _wire(row: Mapping[str, Any], verdict: Decision, approval: Mapping[str, Any]
         "digest": row["digest"],
         "policy_set": row["policy_set"],
     }
+    if verdict.approvals:
+        found["approvals"] = [need._asdict() for need in verdict.approvals]
     if approval is not None:
         found["approval"] = {"action_id": approval["action_id"], "by": approval["decided_by"]}
     return found

@@ -5,16 +5,35 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 Role = Literal["admin", "member", "readonly"]
-ActorType = Literal["api_key", "local", "user", "system"]
+ActorType = Literal["api_key", "local", "user", "system", "workload"]
 
 _RANK: dict[str, int] = {"readonly": 0, "member": 1, "admin": 2}
+
+
+class Origin(NamedTuple):
+    """Where a request came from, as far as the server saw it or, for `how` and `user_agent`, was told.
+
+    `how` is "api", "cli" or "local". `address` is the client's, "local" in process; `user` and `host` are those of the
+    operating system, known in process only.
+    """
+
+    how: str = "api"
+    address: str | None = None
+    user_agent: str | None = None
+    user: str | None = None
+    host: str | None = None
+
+
+UNKNOWN_ORIGIN = Origin()
 
 
 class Caller(NamedTuple):
     """An authenticated caller of one organisation.
 
     `actor_id` is the id of the key (or of the embedded process) and is what the record names.
-    `self_approval` says whether this caller may approve what it created itself.
+    `self_approval` says whether this caller may approve what it created itself. `agent_verified` says that `agent_id` is
+    the proven subject of a token, which goes before every agent that a body names. `operator` names the person
+    behind a key, `approver_roles` the groups for which that person approves.
     """
 
     org_id: str
@@ -23,6 +42,11 @@ class Caller(NamedTuple):
     actor_type: ActorType = "api_key"
     agent_id: str | None = None
     self_approval: bool = False
+    agent_verified: bool = False
+    label: str | None = None
+    operator: str | None = None
+    approver_roles: tuple[str, ...] = ()
+    origin: Origin = UNKNOWN_ORIGIN
 
     def may(self, role: Role) -> bool:
         """Whether this caller's role reaches `role`."""

@@ -11,7 +11,7 @@ from .identity import Caller
 from .store import orgs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .store.engine import Tx
 
@@ -31,6 +31,9 @@ def new_key(
     label: str | None,
     raw: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    *,
+    operator: str | None = None,
+    approver_roles: Sequence[str] = (),
 ) -> tuple[str, dict[str, Any]]:
     """Make a key (`oc_live_` and 32 hex digits, unless `raw` is given), whose raw form is only returned."""
     raw = raw or PREFIX + secrets.token_hex(16)
@@ -41,6 +44,8 @@ def new_key(
         "key_prefix": raw[:_SHOWN] if len(raw) > 2 * _SHOWN else raw[:3],
         "label": label,
         "role": role,
+        "operator": operator,
+        "approver_roles": list(approver_roles),
         "metadata": metadata,
         "created_at": tx.stamp,
     }
@@ -52,7 +57,17 @@ def new_key(
 def caller_for_key(tx: Tx, raw: str) -> Caller | None:
     """Who a key stands for; None for an unknown or revoked one."""
     row = orgs.key_by_hash(tx, hash_key(raw))
-    return None if row is None else Caller(row["org_id"], row["id"], row["role"], "api_key")
+    if row is None:
+        return None
+    return Caller(
+        row["org_id"],
+        row["id"],
+        row["role"],
+        "api_key",
+        label=row["label"],
+        operator=row["operator"],
+        approver_roles=tuple(row["approver_roles"] or ()),
+    )
 
 
 def note_use(tx: Tx, key_id: str) -> None:

@@ -72,8 +72,9 @@ class PolicySet:
     )
 
     def __init__(self, rules: Sequence[Rule], broken: Sequence[Broken], size: int) -> None:
-        asking = sorted([*map(_approval, rules), *(ApprovalNeed(own, name) for own, name, _ in broken)])
-        self._approvals = {need.policy_id: need for need in asking}
+        asking = [_approval(rule) for rule in rules if "approvals_required" in rule.rules]
+        asking += [ApprovalNeed(own, name) for own, name, _ in broken]
+        self._approvals = {need.policy_id: need for need in sorted(asking)}
         scoped: dict[str | None, list[Rule]] = {}
         protecting = []
         for rule in rules:
@@ -171,5 +172,5 @@ def _rule(policy: Policy) -> Rule:
 
 
 def _approval(rule: Rule) -> ApprovalNeed:
-    people, roles = rule.rules.get("approvals_required"), rule.rules.get("approver_roles")
+    people, roles = rule.rules["approvals_required"], rule.rules["approver_roles"]
     return ApprovalNeed(rule.id, rule.name, people or 1, tuple(sorted(roles)) if roles else (ADMIN_ROLE,))

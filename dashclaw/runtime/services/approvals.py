@@ -1,4 +1,4 @@
-"""Approvals: a person decides about an action that waits."""
+"""Approvals: people decide about an action that waits."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..action_rows import action_row
+from ..approvers import folded, needs_of, origin_row, person_of, progress, remaining, roles_of, wanted_roles
 from ..inputs import Input, Prose
 from ..lifecycle import expire, expired_problem, publish
 from ..operations import Answer, Invocation, Operation
 from ..problems import conflict, forbidden, not_found
 from ..redaction import redact_fields
 from ..store import actions as rows
+from ..store import approvals as votes
+from ..store import orgs
 
 if TYPE_CHECKING:
+    from ..identity import Caller
     from ..store.engine import Tx
 
 
@@ -25,12 +29,15 @@ class ApprovalInput(Input):
 
 
 def decide(tx: Tx, call: Invocation) -> dict[str, Any] | Answer:
-    """Release or refuse a waiting action, once; the approver is recorded."""
+    """Keep one person's decision about a waiting action.
+
+    The approval that completes what the policies ask for releases the action; a denial refuses it at once.
+    """
     body: ApprovalInput = call.body
     row = rows.lock(tx, call.caller.org_id, call.params["action_id"])
     if row is None:
         raise not_found("action", call.params["action_id"])
-    own = row["created_by"] == call.caller.actor_id
+    own = _is_own(tx, call.caller, row)
     _check_approver(tx, call, row, own)
     if row["status"] != "pending_approval":
         if row["approval_status"] == "expired":
@@ -42,38 +49,98 @@ def decide(tx: Tx, call: Invocation) -> dict[str, Any] | Answer:
         problem = expired_problem(expire(tx, row))
         return Answer(problem.body(), problem.status)
     given, security = redact_fields({"reasoning": body.reasoning}, ("reasoning",))
-    after = rows.change(tx, row, _decided(tx, call, row, body.decision, given["reasoning"], own))
-    publish(tx, call.caller, "action.updated", after)
-    return {"success": True, "action": action_row(after), "action_id": after["action_id"], "security": security}
+    if not _voted(row, call.caller, body.decision):
+        row = _vote(tx, call.caller, row, body.decision, given["reasoning"], own)
+    return {"success": True, "action": action_row(row), "action_id": row["action_id"], "security": security}
+
+
+def _is_own(tx: Tx, caller: Caller, row: Mapping[str, Any]) -> bool:
+    """Whether the caller, by this key or by another one of the same operator, created the action."""
+    if row["created_by"] == caller.actor_id:
+        return True
+    key = orgs.find_key(tx, caller.org_id, row["created_by"]) if caller.operator else None
+    if key is None or key["operator"] is None or caller.operator is None:
+        return False
+    return folded(key["operator"]) == folded(caller.operator)
 
 
 def _check_approver(tx: Tx, call: Invocation, row: Mapping[str, Any], own: bool) -> None:
     settings = call.runtime.policies.get(tx, call.caller.org_id).settings
     allowed = settings.get("self_approval", call.caller.self_approval)
-    if call.caller.may("admin") and (not own or allowed):
-        return
-    raise forbidden(
-        "An agent cannot approve its own action: an operator's key has to",
-        "APPROVER_IDENTITY_REQUIRED",
-        command=f"dashclaw approvals approve {row['action_id']}",
-    )
+    roles, wanted = roles_of(call.caller), wanted_roles(needs_of(row))
+    command = f"dashclaw approvals approve {row['action_id']}"
+    if not roles or (own and not allowed):
+        raise forbidden(
+            "An agent cannot approve its own action: an operator's key has to",
+            "APPROVER_IDENTITY_REQUIRED",
+            command=command,
+        )
+    # Any operator may stop an action; releasing it takes the people whom the policies name.
+    stops = call.body.decision == "deny" and call.caller.may("admin")
+    if wanted and not stops and roles.isdisjoint(wanted):
+        raise forbidden(
+            f"This action needs an approver with the role {' or '.join(wanted)}",
+            "APPROVER_ROLE_REQUIRED",
+            approver_roles=wanted,
+            command=command,
+        )
 
 
-def _decided(
-    tx: Tx, call: Invocation, row: Mapping[str, Any], decision: str, reason: str | None, own: bool
+def _voted(row: Mapping[str, Any], caller: Caller, decision: str) -> bool:
+    """Whether the same person has said the same before; raises `Problem` 409 when that person said otherwise."""
+    person = person_of(caller)
+    before = next((vote for vote in row["votes"] if vote["person"] == person), None)
+    if before is not None and before["decision"] != decision:
+        raise conflict("This person has decided about the action before, and that does not change", "ALREADY_VOTED")
+    return before is not None
+
+
+def _vote(
+    tx: Tx, caller: Caller, row: Mapping[str, Any], decision: str, reason: str | None, own: bool
 ) -> dict[str, Any]:
-    allowed = decision == "allow"
-    note = f"[{'Approved' if allowed else 'Denied'} by {call.caller.actor_id}{': ' + reason if reason else ''}]"
+    """Keep the vote and what follows from it; returns the action as it is now."""
+    vote = {
+        "org_id": row["org_id"],
+        "action_id": row["action_id"],
+        "number": len(row["votes"]) + 1,
+        "person": person_of(caller),
+        "actor_type": caller.actor_type,
+        "actor_id": caller.actor_id,
+        "name": caller.operator or caller.label or caller.origin.user,
+        "role": caller.role,
+        "approver_roles": sorted(roles_of(caller)),
+        "own": own,
+        "decision": decision,
+        "reason": reason,
+        "origin": origin_row(caller.origin),
+        "digest": row["digest"],
+        "created_at": tx.stamp,
+    }
+    votes.add(tx, vote)
+    said = [*row["votes"], vote]
+    missing = remaining(progress(needs_of(row), said)) if decision == "allow" else 0
+    after = {**rows.change(tx, row, _changes(tx, row, vote, missing)), "votes": said}
+    publish(tx, caller, "action.updated", after)
+    return after
+
+
+def _changes(tx: Tx, row: Mapping[str, Any], vote: Mapping[str, Any], missing: int) -> dict[str, Any]:
+    allowed, by, reason = vote["decision"] == "allow", vote["actor_id"], vote["reason"]
+    note = f"[{'Approved' if allowed else 'Denied'} by {by}{': ' + reason if reason else ''}]"
     changes: dict[str, Any] = {
+        "self_approved": row["self_approved"] or vote["own"],
+        "reasoning": f"{row['reasoning']}\n{note}" if row["reasoning"] else note,
+        "updated_at": tx.stamp,
+    }
+    if missing:
+        return changes
+    changes |= {
         "status": "running" if allowed else "failed",
         "resolution": None if allowed else "denied",
         "approval_status": "approved" if allowed else "denied",
-        "decided_by": call.caller.actor_id,
+        "decided_by": by,
         "approval_at": tx.stamp,
         "approval_reason": reason,
-        "self_approved": own,
-        "reasoning": f"{row['reasoning']}\n{note}" if row["reasoning"] else note,
-        "updated_at": tx.stamp,
     }
     if not allowed:
         changes |= {"error_message": reason or "A person denied the action", "timestamp_end": tx.stamp}

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from .approvals import votes_of
 from .engine import Hot, decode, encode
 from .tables import action_counts, actions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .engine import Tx
 
@@ -89,40 +90,50 @@ def _move(tx: Tx, row: Mapping[str, Any], by: int) -> None:
 
 def find(tx: Tx, org_id: str, action_id: str) -> dict[str, Any] | None:
     """One action of the organisation."""
-    return _decoded(tx.one(_FIND, org=org_id, action_id=action_id))
+    return _read_one(tx, tx.one(_FIND, org=org_id, action_id=action_id))
 
 
 def lock(tx: Tx, org_id: str, action_id: str) -> dict[str, Any] | None:
     """One action, held until the transaction ends."""
     statement = _LOCK if tx.dialect == "postgresql" else _FIND
-    return _decoded(tx.one(statement, org=org_id, action_id=action_id))
+    return _read_one(tx, tx.one(statement, org=org_id, action_id=action_id))
 
 
 def consumable(tx: Tx, org_id: str, agent_id: str, digest: str, since: str) -> dict[str, Any] | None:
     """An approved action of this body and agent that was never started, approved after `since`."""
-    return _decoded(tx.one(_CONSUMABLE, org=org_id, agent=agent_id, digest=digest, since=since))
+    return _read_one(tx, tx.one(_CONSUMABLE, org=org_id, agent=agent_id, digest=digest, since=since))
 
 
 def open_with_key(tx: Tx, org_id: str, key: str, digest: str) -> dict[str, Any] | None:
     """The open action that this idempotency key and body made, unless a person has approved it."""
-    return _decoded(tx.one(_OPEN, org=org_id, key_=key, digest=digest))
+    return _read_one(tx, tx.one(_OPEN, org=org_id, key_=key, digest=digest))
 
 
 def due(tx: Tx, org_id: str, most: int = 500) -> list[dict[str, Any]]:
     """Pending actions whose approval has expired."""
-    rows = tx.all(_DUE, org=org_id, pending="pending", now=tx.stamp, most=most)
-    return [decode(actions, row) for row in rows]
+    return _read(tx, tx.all(_DUE, org=org_id, pending="pending", now=tx.stamp, most=most))
 
 
-def _decoded(row: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if row is None else decode(actions, row)
+def _read_one(tx: Tx, row: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if row is None else _read(tx, [row])[0]
+
+
+def _read(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of one organisation as values; `votes` holds what people said about those that had to wait."""
+    found = [decode(actions, row) for row in rows]
+    waited = {row["action_id"]: row for row in found if row["approval_status"] is not None}
+    if waited:
+        votes = votes_of(tx, found[0]["org_id"], waited)
+        for action_id, row in waited.items():
+            row["votes"] = votes.get(action_id, [])
+    return found
 
 
 def page(tx: Tx, org_id: str, filters: Mapping[str, Any], size: int, offset: int) -> list[dict[str, Any]]:
     """Actions that match the filters, newest start first."""
     query = select(actions).where(_A.org_id == org_id, *_matching(_A, filters))
     query = query.order_by(_A.timestamp_start.desc(), _A.action_id).limit(size).offset(offset)
-    return [decode(actions, row) for row in tx.all(query)]
+    return _read(tx, tx.all(query))
 
 
 def stats(tx: Tx, org_id: str, filters: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,7 +187,7 @@ def parents(tx: Tx, action: Mapping[str, Any]) -> list[dict[str, Any]]:
 def children(tx: Tx, action: Mapping[str, Any], most: int = 200) -> list[dict[str, Any]]:
     """The actions that name this one as their parent, oldest first."""
     query = select(actions).where(_A.org_id == action["org_id"], _A.parent_action_id == action["action_id"])
-    return [decode(actions, row) for row in tx.all(query.order_by(_A.timestamp_start, _A.action_id).limit(most))]
+    return _read(tx, tx.all(query.order_by(_A.timestamp_start, _A.action_id).limit(most)))
 
 
 def around(tx: Tx, action: Mapping[str, Any], since: str, until: str) -> list[dict[str, Any]]:
@@ -193,4 +204,4 @@ def around(tx: Tx, action: Mapping[str, Any], since: str, until: str) -> list[di
         .order_by(_A.timestamp_start.desc(), _A.action_id)
         .limit(RELATED)
     )
-    return [decode(actions, row) for row in tx.all(query)]
+    return _read(tx, tx.all(query))

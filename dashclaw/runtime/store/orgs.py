@@ -68,6 +68,7 @@ def change(tx: Tx, org_id: str, values: Mapping[str, Any]) -> None:
 def bump_policies(tx: Tx, org_id: str) -> None:
     """Tell every process that the policies or settings of an organisation changed."""
     tx.execute(_BUMP, org=org_id, now=tx.stamp)
+    tx.governance = None
 
 
 def insert_key(tx: Tx, row: Mapping[str, Any]) -> None:
@@ -77,7 +78,8 @@ def insert_key(tx: Tx, row: Mapping[str, Any]) -> None:
 
 def key_by_hash(tx: Tx, key_hash: str) -> dict[str, Any] | None:
     """The key with this hash, unless it was revoked."""
-    return tx.one(_BY_HASH, hash_=key_hash)
+    row = tx.one(_BY_HASH, hash_=key_hash)
+    return None if row is None else decode(api_keys, row)
 
 
 def find_key(tx: Tx, org_id: str, key_id: str) -> dict[str, Any] | None:
