@@ -29,6 +29,7 @@ class Settings(NamedTuple):
     separated by commas, are the only ones that webhooks may name, with what is below them.
     `decision_days`, `event_days` and `delivery_days` are how long decisions, events and settled deliveries of webhooks
     are kept, None for ever.
+    `evidence_key` is the file of the key that signs checkpoints; by default it is beside the database.
     `model_prices` is a JSON file of prices that go before ours.
     """
 
@@ -47,6 +48,7 @@ class Settings(NamedTuple):
     model_prices: str | None = None
     webhook_domains: str | None = None
     delivery_days: _Days | None = 30
+    evidence_key: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:

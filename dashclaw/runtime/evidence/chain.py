@@ -31,7 +31,10 @@ def content(salt: bytes, data: str) -> bytes:
 
 
 def record(seq: int, event: tuple[Any, ...], committed: bytes) -> str:
-    """One line of JSON; `event` has (id, created_at, event, actor_type, actor_id, agent_id, resource_type, resource_id)."""
+    """One line of JSON.
+
+    `event` has id, created_at, event, actor_type, actor_id, agent_id, resource_type and resource_id.
+    """
     event_id, at, name, actor_type, actor_id, agent_id, resource_type, resource_id = event
     text = encode_basestring_ascii
     agent = "null" if agent_id is None else text(agent_id)

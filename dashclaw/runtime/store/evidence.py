@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from .engine import Hot
-from .tables import events, evidence_entries, evidence_heads, organizations
+from .engine import Hot, decode
+from .tables import (
+    DECISION_MADE,
+    events,
+    evidence_checkpoints,
+    evidence_entries,
+    evidence_heads,
+    evidence_keys,
+    organizations,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
 _E = events.c
 _N = evidence_entries.c
 _H = evidence_heads.c
+_P = evidence_checkpoints.c
 _IDENTITY = (_E.id, _E.created_at, _E.event, _E.actor_type, _E.actor_id, _E.agent_id, _E.resource_type, _E.resource_id)
 _UNLINKED = Hot(
     select(*_IDENTITY, _E.data)
@@ -83,3 +92,48 @@ def links(tx: Tx, org_id: str, after: int, until: int) -> list[bytes]:
 def organisations(tx: Tx) -> list[str]:
     """Every organisation."""
     return [row["id"] for row in tx.all(select(organizations.c.id).order_by(organizations.c.id))]
+
+
+def key(tx: Tx, key_id: str) -> dict[str, Any] | None:
+    """One key that signs checkpoints, or did."""
+    row = tx.one(select(evidence_keys).where(evidence_keys.c.id == key_id))
+    return None if row is None else decode(evidence_keys, row)
+
+
+def keys(tx: Tx) -> list[dict[str, Any]]:
+    """Every key that signs checkpoints, or did, the oldest first."""
+    query = select(evidence_keys).order_by(evidence_keys.c.created_at, evidence_keys.c.id)
+    return [decode(evidence_keys, row) for row in tx.all(query)]
+
+
+def add_key(tx: Tx, row: Mapping[str, Any]) -> None:
+    """Make a key known."""
+    tx.insert(evidence_keys, row)
+
+
+def retire_key(tx: Tx, key_id: str, at: str) -> None:
+    """Say that a key signs no more."""
+    tx.execute(update(evidence_keys).where(evidence_keys.c.id == key_id).values(retired_at=at))
+
+
+def is_registered(tx: Tx, org_id: str, key_id: str) -> bool:
+    """Whether the organisation's log names the key."""
+    named = ("evidence.key.created", "evidence.key.rotated")
+    query = select(_E.id).where(_E.org_id == org_id, _E.resource_type == "evidence_key", _E.event != DECISION_MADE)
+    return tx.scalar(query.where(_E.resource_id == key_id, _E.event.in_(named)).limit(1)) is not None
+
+
+def add_checkpoint(tx: Tx, row: Mapping[str, Any]) -> None:
+    """Keep a signed checkpoint."""
+    tx.insert(evidence_checkpoints, row)
+
+
+def last_checkpoint(tx: Tx, org_id: str) -> dict[str, Any] | None:
+    """The newest checkpoint of an organisation."""
+    return tx.one(select(evidence_checkpoints).where(_P.org_id == org_id).order_by(_P.size.desc()).limit(1))
+
+
+def checkpoints(tx: Tx, org_id: str, after: int, until: int | None = None) -> list[dict[str, Any]]:
+    """The checkpoints of more than `after` entries and at most `until`, the smallest first."""
+    query = select(evidence_checkpoints).where(_P.org_id == org_id, _P.size > after)
+    return tx.all((query if until is None else query.where(_P.size <= until)).order_by(_P.size))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, PrimaryKeyConstraint, String, Table, Text
 
-from .columns import key, metadata
+from .columns import json_column, key, metadata
 
 # `record` is kept only once the event itself was removed. An entry without a salt had its text erased.
 evidence_entries = Table(
@@ -52,5 +52,5 @@ evidence_keys = Table(
     Column("created_at", String(32), nullable=False),
     Column("retired_at", String(32)),
     Column("previous", String(64)),
-    Column("endorsement", Text),
+    json_column("endorsement"),
 )

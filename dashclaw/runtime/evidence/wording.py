@@ -1,0 +1,120 @@
+"""How a replay reads: the words that its text and its page share. The standard library is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+KINDS = {
+    "parent": "Parent",
+    "intent": "Intent",
+    "policies": "Policies",
+    "decision": "Decision",
+    "approval": "Approval",
+    "action": "Action",
+    "outcome": "Outcome",
+    "assumption": "Assumption",
+    "loop": "Loop",
+    "sub_action": "Sub-action",
+    "other": "Event",
+}
+_UNITS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
+
+
+def label(name: str) -> str:
+    """A field's name as a person reads it."""
+    return name.replace("_", " ")
+
+
+def shown(value: Any) -> str:
+    """A value as text; an object as `name: value, …`, and one with a name and an id as `name (id)`."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        if set(value) == {"id", "name"}:
+            return f"{value['name']} ({value['id']})" if value["name"] else str(value["id"])
+        given = (f"{label(str(name))}: {_part(part)}" for name, part in value.items() if part not in (None, [], {}))
+        return ", ".join(given)
+    if isinstance(value, (list, tuple)):
+        objects = any(isinstance(item, Mapping) for item in value)
+        return ("; " if objects else ", ").join(shown(item) for item in value) or "none"
+    return str(value)
+
+
+def _part(value: Any) -> str:
+    return f"({shown(value)})" if isinstance(value, (Mapping, list, tuple)) else shown(value)
+
+
+def details(step: Mapping[str, Any]) -> dict[str, str]:
+    """The details of a step that its title does not say already, as text by label."""
+    return {
+        label(name): text for name, value in step["details"].items() if (text := shown(value)) and text != step["title"]
+    }
+
+
+def elapsed(milliseconds: float | None) -> str:
+    """How long after the step before; empty for the first one."""
+    if milliseconds is None:
+        return ""
+    if milliseconds == 0:
+        return "at the same moment"
+    return f"{duration(abs(milliseconds))} {'later' if milliseconds > 0 else 'earlier'}"
+
+
+def duration(milliseconds: float) -> str:
+    """A span of time in at most two units."""
+    if milliseconds < 1000:
+        return f"{milliseconds:.3g} ms"
+    seconds = milliseconds / 1000
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    for size, unit, part, smaller in _UNITS:
+        if seconds >= size:
+            rest = int(seconds % size // part)
+            return f"{int(seconds // size)} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{seconds:.3g} s"
+
+
+def moment(at: str) -> str:
+    """A moment with its milliseconds."""
+    return f"{at[:10]} {at[11:23]} UTC" if len(at) > 23 else at
+
+
+def place(step: Mapping[str, Any]) -> str:
+    """Where the event of a step stands in the log."""
+    event = step["event"]
+    return f"event {event['id']}, {event['name']}"
+
+
+def link(step: Mapping[str, Any]) -> str:
+    """Where the event of a step stands in the chain of evidence, without its hash."""
+    entry = step["entry"]
+    if entry is None:
+        return "not linked yet"
+    return f"entry {entry['seq']}" + (", text erased" if entry["erased"] else "")
+
+
+def reach(found: Mapping[str, Any]) -> str:
+    """How much of a replay the chain of evidence covers."""
+    told = found["evidence"]
+    text = f"{told['linked']} of {told['events']} events are linked into the chain"
+    if told["unlinked"]:
+        text += f", {told['unlinked']} not yet"
+    return text + (f"; the text of {told['erased']} was erased" if told["erased"] else "")
+
+
+def difference(found: Mapping[str, Any]) -> str:
+    """One place where the tables do not hold what the log says."""
+    record = f"{label(found['record']['type'])} {found['record']['id']}"
+    if found["problem"] == "missing":
+        return f"The log knows the {record}, but it is not stored any more"
+    names = ", ".join(label(field["name"]) for field in found["fields"])
+    return f"The stored {record} differs from its last event in: {names}"
+
+
+def state(found: Mapping[str, Any]) -> str:
+    """How the action stands, by the log."""
+    action = found["action"]
+    return label(str(action.get("resolution") or action.get("status") or "unknown"))
