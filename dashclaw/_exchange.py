@@ -35,6 +35,7 @@ class Exchange:
         *,
         signer: Any = None,
         now: Callable[[], float] = time.monotonic,
+        channel: Optional[str] = None,
     ) -> None:
         self.transport = transport
         self._settings = settings
@@ -42,6 +43,7 @@ class Exchange:
         self._signer = signer
         self._now = now
         self._redact = settings.redact
+        self._channel = channel
         # Where an answer cannot get lost, a repetition cannot act twice.
         self._exactly_once = bool(getattr(transport, "exactly_once", False))
         self._headers: Dict[str, str] = {}
@@ -130,7 +132,7 @@ class Exchange:
     def _signed(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         from ._signing import sign_body
 
-        return sign_body(body, self._signer, agent_id=self._settings.agent_id)
+        return sign_body(body, self._signer)
 
     def _redacted(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         redact = self._redact
@@ -146,6 +148,8 @@ class Exchange:
         found = {"Accept": "application/json", "User-Agent": f"dashclaw-python/{version()}"}
         if self._settings.api_key is not None:
             found["x-api-key"] = self._settings.api_key
+        if self._channel is not None:
+            found["X-DashClaw-Channel"] = self._channel
         self._headers = found
         return found
 

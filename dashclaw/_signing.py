@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Dict, Mapping, NamedTuple
 
 from ._canonical import canonical
 from ._private_key import Password, load_key
@@ -61,19 +61,13 @@ def sign_body(
     body: Mapping[str, Any],
     signer: Signer,
     *,
-    agent_id: Optional[str] = None,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     nonce: Callable[[], str] = lambda: secrets.token_hex(16),
 ) -> Dict[str, Any]:
-    """Return the body with `_signed_at`, `_nonce` and the base64 `_signature`; raises `SigningError`.
-
-    `_agent_id` says who signs where the body's own `agent_id` does not: it is absent, or somebody else's.
-    """
+    """Return the body with `_signed_at`, `_nonce` and the base64 `_signature`; raises `SigningError`."""
     signed = {name: value for name, value in body.items() if name != "_signature"}
     signed["_signed_at"] = now().astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     signed["_nonce"] = nonce()
-    if agent_id is not None and signed.get("agent_id") != agent_id:
-        signed["_agent_id"] = agent_id
     try:
         form = canonical(signed)
     except (ValueError, TypeError) as error:

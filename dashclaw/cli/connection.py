@@ -10,6 +10,12 @@ from dashclaw import DashClaw
 from dashclaw.errors import ConfigurationError
 
 
+class Console(DashClaw):
+    """A client that says of itself that a person types commands."""
+
+    _channel = "cli"
+
+
 class NowhereError(ConfigurationError):
     """Neither the command nor the environment names a database or a server."""
 
@@ -21,18 +27,34 @@ def existing(database: str) -> None:
         raise ConfigurationError(f"There is no database {path}; an agent creates it with DashClaw.local({path!r})")
 
 
-def connect(options: argparse.Namespace) -> DashClaw:
-    """Open what `--db` or `--url` names, else what the environment names.
+def password_in(variable: str | None, usual: str | None = None) -> str | None:
+    """The password that an environment variable holds, or the usual one; None when no variable is named.
 
-    Raises `ConfigurationError` when neither does, or when the file does not exist.
+    Raises `ConfigurationError` when the named one is empty.
     """
+    if variable is None:
+        return (os.environ.get(usual) or None) if usual else None
+    found = os.environ.get(variable)
+    if not found:
+        raise ConfigurationError(f"The environment variable {variable} holds no password")
+    return found
+
+
+def connect(options: argparse.Namespace, agent_id: str | None = None) -> DashClaw:
+    """Open what `--db` or `--url` names, else what the environment names: for an operator, or for an agent.
+
+    Raises `ConfigurationError` when neither does, or when the file does not exist. An agent's private key in the
+    environment is not used: who types commands is a person.
+    """
+    who = agent_id or "operator"
     url = options.url or (None if options.db else os.environ.get("DASHCLAW_BASE_URL"))
     if url and not url.startswith("sqlite:"):
-        return DashClaw(url, options.api_key, agent_id="operator")
+        return Console(url, options.api_key, agent_id=who, sign="off")
     database = options.db or url or os.environ.get("DASHCLAW_DATABASE_URL") or os.environ.get("DASHCLAW_DB")
     if not database:
         raise NowhereError("Say where: --db FILE for an embedded database, or --url URL --api-key KEY for a server")
     existing(database)
     from dashclaw.local import LocalTransport
 
-    return DashClaw(transport=LocalTransport.open(database, operator=True), agent_id="operator")
+    transport = LocalTransport.open(database, agent_id=agent_id, operator=agent_id is None)
+    return Console(transport=transport, agent_id=who, sign="off")

@@ -1,20 +1,22 @@
-"""`dashclaw keys`: create, list, revoke."""
+"""`dashclaw keys`: API keys of the organisation, and key pairs for signing."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from urllib.parse import quote
 
 from dashclaw import DashClaw
+from dashclaw.errors import ConfigurationError
 
-from .arguments import Commands, connection
-from .connection import connect
+from .arguments import Commands, connection, plain
+from .connection import connect, password_in
 from .output import Output, age, table
 
 
 def add(commands: Commands) -> None:
     """Add the group to the command line."""
-    group = commands.group("keys", "API keys of the organisation")
+    group = commands.group("keys", "API keys of the organisation, and key pairs for signing")
     found = group.command(
         "create",
         create,
@@ -41,6 +43,27 @@ def add(commands: Commands) -> None:
         listing="dashclaw keys list",
     )
     found.add_argument("key_id", metavar="KEY_ID", help="its id, not the key")
+    found = group.command(
+        "generate",
+        generate,
+        "make a key pair that an agent signs with",
+        options=plain(),
+        example="dashclaw keys generate --out builder.key",
+    )
+    found.add_argument("--out", metavar="FILE", required=True, help="for the private key; FILE.pub gets the public one")
+    found.add_argument(
+        "--type",
+        choices=("rsa-2048", "rsa-3072", "rsa-4096", "ed25519"),
+        default="rsa-2048",
+        help="rsa-2048, the default, is known to every DashClaw server; ed25519 is faster and smaller, for this one",
+    )
+    found.add_argument(
+        "--format",
+        choices=("pem", "jwk"),
+        default="pem",
+        help="of the private key (pem); the public one is always PEM",
+    )
+    found.add_argument("--password-env", metavar="NAME", help="the variable with a password that encrypts the PEM")
 
 
 def _path(client: DashClaw) -> str:
@@ -74,3 +97,27 @@ def revoke(options: argparse.Namespace, output: Output) -> None:
     with connect(options) as client:
         found = client.request("DELETE", f"{_path(client)}/{quote(options.key_id, safe='')}")
     output.result(found, f"Revoked {options.key_id}")
+
+
+def generate(options: argparse.Namespace, output: Output) -> None:
+    """Make a key pair; needs no server."""
+    from .key_files import as_jwk, as_pem, new_key, public, write_pair
+
+    password = password_in(options.password_env)
+    if password and options.format == "jwk":
+        raise ConfigurationError("A JWK cannot be encrypted: use --format pem with --password-env")
+    key = new_key(options.type)
+    about = public(key)
+    path = Path(options.out)
+    beside = write_pair(path, as_jwk(key) if options.format == "jwk" else as_pem(key, password), about.pem)
+    document = {
+        "type": options.type,
+        "algorithm": about.algorithm,
+        "format": options.format,
+        "encrypted": password is not None,
+        "private_key_file": str(path),
+        "public_key_file": str(beside),
+        "fingerprint": about.fingerprint,
+    }
+    text = f"{path} has the private key: it stays with the agent.\n{beside} has the public key for the operator."
+    output.result(document, f"{text}\nFingerprint (SHA-256): {about.fingerprint}")
