@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from dashclaw._canonical import digest as canonical_digest
+from dashclaw._canonical import canonical
 
 from .approvers import met
 from .clock import ago
@@ -54,10 +54,11 @@ def body_digest(body: Mapping[str, Any]) -> str:
     """SHA-256 over the canonical JSON of what a person approves."""
     asked = {name: value for name, value in body.items() if name not in _OUTSIDE_DIGEST and value is not None}
     try:
-        return canonical_digest(asked)
+        text = canonical(asked)
     except ValueError:
         # An integer beyond 2**53 has no canonical form; spelled out in full it is as unambiguous.
-        return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        text = json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()
+    return sha256(text).hexdigest()
 
 
 def decide_and_record(
@@ -84,11 +85,12 @@ def decide_and_record(
         return _wire(earlier, verdict, None)
     kept, security = redact_fields(known, _FREE_TEXT)
     masked = () if security["clean"] else [name for name in _FREE_TEXT if kept.get(name) != known.get(name)]
+    plain = facts is governance.facts and approval is None and not masked
     row = {
         "id": "gd_" + os.urandom(12).hex(),
         "digest": digest,
         "policy_set": call.runtime.policies.keep(tx, call.caller.org_id, governance),
-        "facts": pack(facts, approval, masked),
+        "facts": None if plain else pack(facts, approval, masked),
         "action_id": action_id,
         "created_at": tx.stamp,
     }
