@@ -17,6 +17,7 @@ from dashclaw.errors import ConfigurationError, MissingExtraError
 from ..clock import stamp
 from ..identity import Caller
 from ..store import evidence as rows
+from ..store import orgs
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -186,7 +187,7 @@ def _record_rotation(store: Store, old: EvidenceKey, new: EvidenceKey, at: str) 
             rows.add_key(tx, {"id": old.id, "public_key": old.public_key, "created_at": at})
         rows.add_key(tx, {**row, "endorsement": endorsement})
         rows.retire_key(tx, old.id, at)
-        organisations = rows.organisations(tx)
+        organisations = orgs.every_id(tx)
     for org_id in organisations:
         with store.write(org_id) as tx:
             caller = Caller(org_id, _SYSTEM, "admin", "system")

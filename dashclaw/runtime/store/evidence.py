@@ -15,7 +15,6 @@ from .tables import (
     evidence_entries,
     evidence_heads,
     evidence_keys,
-    organizations,
 )
 
 if TYPE_CHECKING:
@@ -87,11 +86,6 @@ def append(tx: Tx, org_id: str, entries: Sequence[Mapping[str, Any]], now: Head)
 def links(tx: Tx, org_id: str, after: int, until: int) -> list[bytes]:
     """The links of entries `after` + 1 to `until`."""
     return [bytes(row[0]) for row in tx.tuples(_LINKS, org=org_id, after=after, until=until)]
-
-
-def organisations(tx: Tx) -> list[str]:
-    """Every organisation."""
-    return [row["id"] for row in tx.all(select(organizations.c.id).order_by(organizations.c.id))]
 
 
 def key(tx: Tx, key_id: str) -> dict[str, Any] | None:
