@@ -46,6 +46,10 @@ class Base64:
         self.size, self.sha256 = size, digest.hexdigest()
         return self
 
+    def text(self) -> str:
+        """The base64 text as it arrived."""
+        return self._text[self._start : self._end].decode("ascii", "replace")
+
     def pieces(self) -> Iterator[bytes]:
         """The bytes, 192 KiB at a time; raises `ValueError` where the text is no base64."""
         if (self._end - self._start) % 4:

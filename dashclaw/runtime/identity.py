@@ -31,8 +31,8 @@ class Caller(NamedTuple):
     """An authenticated caller of one organisation.
 
     `actor_id` is the id of the key (or of the embedded process) and is what the record names.
-    `self_approval` says whether this caller may approve what it created itself. `agent_verified` says that `agent_id` is
-    the proven subject of a token, which goes before every agent that a body names. `operator` names the person
+    `self_approval` says whether this caller may approve what it created itself. `agent_verified` says that `agent_id`
+    is the proven subject of a token, which goes before every agent that a body names. `operator` names the person
     behind a key, `approver_roles` the groups for which that person approves.
     """
 

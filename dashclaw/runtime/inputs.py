@@ -47,6 +47,10 @@ Items50 = Annotated[list[Any], Field(max_length=50), BeforeValidator(from_text)]
 Items100 = Annotated[list[Any], Field(max_length=100), BeforeValidator(from_text)]
 
 
+# What a body said of its agent where a token proved another one; kept like an unknown field.
+CLAIMED = "claimed_agent_id"
+
+
 class Input(BaseModel):
     """One request's values. Absent and null mean the same; unknown fields are kept in `unknown`."""
 
@@ -71,7 +75,13 @@ class Input(BaseModel):
 
     def warnings(self) -> list[str]:
         """One sentence per unknown field, so that a misspelt one does not pass unseen."""
-        return [f"unknown field {name!r} was kept in metadata and not interpreted" for name in sorted(self.unknown)]
+        return [_warning(name, value) for name, value in sorted(self.unknown.items())]
+
+
+def _warning(name: str, value: Any) -> str:
+    if name == CLAIMED:
+        return f"agent_id {value!r} was only claimed; {name} keeps it in metadata"
+    return f"unknown field {name!r} was kept in metadata and not interpreted"
 
 
 class NoInput(Input):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .identity import Caller, Role
 from .inputs import Input, NoInput
@@ -16,6 +16,7 @@ from .problems import Problem
 
 if TYPE_CHECKING:
     from .runtime import Runtime
+    from .signatures import Proof, Signed
     from .store.engine import Tx
 
 
@@ -28,7 +29,10 @@ class Answer(NamedTuple):
 
 
 class Invocation(NamedTuple):
-    """One validated request: who asks, the parts of the path, the query, the body, what was prepared."""
+    """One validated request: who asks, the parts of the path, the query, the body, what was prepared.
+
+    `raw` is the body without the fields of a signature; `signed` has them, `proof` is what became of them.
+    """
 
     runtime: Runtime
     caller: Caller
@@ -37,6 +41,8 @@ class Invocation(NamedTuple):
     body: Any
     raw: Mapping[str, Any]
     prepared: Any = None
+    signed: Signed | None = None
+    proof: Proof | None = None
 
 
 class Operation(NamedTuple):
@@ -46,6 +52,8 @@ class Operation(NamedTuple):
     paths that other releases use. `keeps_answer=False` keeps a secret answer out of the replay store. `slow` says
     that it waits for the network, whatever the policies are, or computes too long for an event loop.
     `uploads` is how many bytes attachments may add to a body, `media` the type of an answer that is no JSON.
+    `signing` "required" is refused unsigned where the organisation requires signatures; "offered" may be signed with
+    the key that the body offers.
     """
 
     name: str
@@ -64,6 +72,7 @@ class Operation(NamedTuple):
     slow: bool = False
     uploads: int = 0
     media: str = "application/json"
+    signing: Literal["usual", "required", "offered"] = "usual"
 
     @property
     def writes(self) -> bool:

@@ -1,4 +1,4 @@
-"""Public keys of agents: read, checked, named by a fingerprint."""
+"""Public keys of agents: read, checked, named by a fingerprint, and what they verify."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import base64
 import binascii
 import hashlib
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
 RSA = "RSASSA-PKCS1-v1_5"
 ED25519 = "Ed25519"
@@ -17,6 +19,8 @@ _PEM = re.compile(r"\s*-----BEGIN PUBLIC KEY-----\s([A-Za-z0-9+/=\s]+)-----END P
 _KINDS = {RSA: bytes.fromhex("06092a864886f70d010101"), ED25519: bytes.fromhex("06032b6570")}
 _KIND_WITHIN = 24
 _SPELT = 64
+
+Validity = Literal["valid", "not_yet_valid", "expired", "replaced", "revoked"]
 
 
 class PublicKey(NamedTuple):
@@ -47,6 +51,42 @@ def read_public_key(text: str, algorithm: str) -> PublicKey:
     lines = [body[start : start + _SPELT] for start in range(0, len(body), _SPELT)]
     pem = "\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""])
     return PublicKey(pem, hashlib.sha256(der).hexdigest())
+
+
+def validity(row: Mapping[str, Any], at: str) -> Validity:
+    """Whether a registered key may sign at a moment, and why not; `at` is a stamp."""
+    if row["revoked_at"] is not None:
+        return "revoked"
+    if row["not_before"] is not None and row["not_before"] > at:
+        return "not_yet_valid"
+    end = row["not_after"] or row["replaced_at"]
+    if end is not None and end <= at:
+        return "expired" if row["replaced_at"] is None else "replaced"
+    return "valid"
+
+
+def verifies(pem: str, algorithm: str, signature: bytes, data: bytes) -> bool:
+    """Whether a signature over `data` is of this key; raises `ImportError` without `cryptography`."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    key = _loaded(pem)
+    try:
+        if algorithm == RSA:
+            key.verify(signature, data, PKCS1v15(), SHA256())
+        else:
+            key.verify(signature, data)
+    except InvalidSignature:
+        return False
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _loaded(pem: str) -> Any:
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    return load_pem_public_key(pem.encode())
 
 
 def comparison_code(pairing_id: str, fingerprint: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -61,7 +62,7 @@ class Keyring:
             self._note_use(found, now)
             return self._keep(hashed, found, now)
         # The stored role comes first: the configured key may be an agent's, as clients read the same variable.
-        if hashed == self._admin_hash:
+        if self._admin_hash is not None and hmac.compare_digest(hashed, self._admin_hash):
             return self._keep(hashed, Caller(DEFAULT_ORG, "key_env", "admin", "api_key"), now)
         raise Problem(401, "INVALID_API_KEY", "This API key is unknown or revoked")
 

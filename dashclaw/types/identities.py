@@ -45,7 +45,7 @@ class CreatedPairing(TypedDict):
 
 
 class ListedIdentity(TypedDict):
-    """A key of an agent as it is listed; one that was given up has `replaced_at`."""
+    """A key of an agent as it is listed; `status` says whether it may sign now."""
 
     id: str
     org_id: str
@@ -54,8 +54,14 @@ class ListedIdentity(TypedDict):
     fingerprint: str
     pairing_id: Optional[str]
     created_by: str
+    not_before: Optional[str]
+    not_after: Optional[str]
     replaced_at: Optional[str]
     replaced_by: Optional[str]
+    revoked_at: Optional[str]
+    revoked_by: Optional[str]
+    revoke_reason: Optional[str]
+    status: str
     created_at: str
     updated_at: str
 
@@ -71,8 +77,14 @@ class Identity(TypedDict):
     fingerprint: str
     pairing_id: Optional[str]
     created_by: str
+    not_before: Optional[str]
+    not_after: Optional[str]
     replaced_at: Optional[str]
     replaced_by: Optional[str]
+    revoked_at: Optional[str]
+    revoked_by: Optional[str]
+    revoke_reason: Optional[str]
+    status: str
     metadata: Dict[str, Any]
     created_at: str
     updated_at: str

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from ..action_rows import action_row
+from ..approvers import AGENTS_WISH
 from ..clock import stamp
 from ..decisions import body_digest, decide_and_record
 from ..inputs import Flag, Goal, Line, Name, Page, Prose, Score, Short, Systems
@@ -58,9 +59,6 @@ class ActionInput(OutcomeFields):
     metadata: dict[str, Any] | None = None
     approval_wait_seconds: WaitSeconds | None = None
     decision_id: Short | None = None
-    signature: str | None = Field(default=None, alias="_signature", max_length=4096)
-    nonce: Name | None = Field(default=None, alias="_nonce")
-    signed_at: str | None = Field(default=None, alias="_signed_at", max_length=64)
 
 
 class ActionPage(Page):
@@ -122,6 +120,7 @@ def _new_row(
     tx: Tx, call: Invocation, body: ActionInput, agent_id: str, action_id: str, decision: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     given, security = redact_fields(body.given(), TEXTS)
+    proof = call.proof
     metadata = {**(given.get("metadata") or {}), **body.unknown}
     row: dict[str, Any] = dict.fromkeys(_PLAIN)
     row |= {name: given[name] for name in _PLAIN if name in given}
@@ -137,7 +136,8 @@ def _new_row(
         "timestamp_start": normal_time("timestamp_start", body.timestamp_start) or tx.stamp,
         "timestamp_end": normal_time("timestamp_end", body.timestamp_end),
         "metadata": metadata or None,
-        "signature": body.signature,
+        "signature": proof.signature if proof else None,
+        "verified": proof is not None and proof.verified and proof.agent_id == agent_id,
         "created_by": call.caller.actor_id,
         "decision_id": decision["decision_id"],
         "digest": decision["digest"],
@@ -185,6 +185,7 @@ def _state(tx: Tx, call: Invocation, body: ActionInput, decision: Mapping[str, A
             "approval_reason",
             "approval_expires_at",
             "approval_consumed_at",
+            "approval_needs",
         )
     )
     state["self_approved"] = False
@@ -197,6 +198,7 @@ def _state(tx: Tx, call: Invocation, body: ActionInput, decision: Mapping[str, A
         seconds = body.approval_wait_seconds or _approval_seconds(tx, call)
         expires = stamp(tx.now + timedelta(seconds=seconds))
         state |= {"status": "pending_approval", "approval_status": "pending", "approval_expires_at": expires}
+        state["approval_needs"] = decision.get("approvals") or AGENTS_WISH
     else:
         state["status"] = asked or "running"
         if state["status"] in FINAL_FROM_AGENT and body.timestamp_end is None:
@@ -281,6 +283,7 @@ OPERATIONS = (
         body=ActionInput,
         status=201,
         prepare=prepare_decision,
+        signing="required",
     ),
     Operation(
         "get_actions",

@@ -9,6 +9,8 @@ from pydantic import Field, StringConstraints
 from ..decisions import decide_and_record
 from ..inputs import Flag, Goal, Input, Items50, Line, Page, Score, Short, Systems
 from ..operations import Invocation, Operation
+from ..problems import not_found
+from ..reevaluation import reevaluate
 from ..remote_checks import fetch_answers
 from ..store import decisions as rows
 
@@ -100,6 +102,15 @@ def history(tx: Tx, call: Invocation) -> dict[str, Any]:
     }
 
 
+def show(tx: Tx, call: Invocation) -> dict[str, Any]:
+    """One decision, and what the same policies and facts decide today."""
+    org_id, decision_id = call.caller.org_id, call.params["decision_id"]
+    row = rows.find(tx, org_id, decision_id)
+    if row is None:
+        raise not_found("decision", decision_id)
+    return {"decision": row, "reevaluated": reevaluate(tx, org_id, row)}
+
+
 OPERATIONS = (
     Operation(
         "guard",
@@ -111,6 +122,7 @@ OPERATIONS = (
         body=GuardInput,
         query=GuardQuery,
         prepare=prepare_decision,
+        signing="required",
     ),
     Operation(
         "get_guard_decisions",
@@ -121,5 +133,14 @@ OPERATIONS = (
         "guard",
         query=DecisionPage,
         role="readonly",
+    ),    Operation(
+        "get_guard_decision",
+        "GET",
+        "/api/guard/decisions/{decision_id}",
+        show,
+        "Show a guard decision and decide it again by what was recorded",
+        "guard",
+        role="readonly",
+        slow=True,
     ),
 )

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
+from ..guard import ADMIN_ROLE, MAX_APPROVER_ROLES, is_approver_role
 from ..inputs import Flag, Input, Name, Page
 from ..keys import new_key
 from ..operations import Invocation, Operation
-from ..problems import Problem, conflict, not_found
+from ..problems import Problem, conflict, invalid, not_found
 from ..store import orgs as rows
 from .guard import WaitSeconds
 from .loops import answer_with_warnings, paging
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ..store.engine import Tx
 
 _SHOWN = ("id", "name", "slug", "plan", "created_at", "updated_at")
-_SETTINGS = ("kill_switch", "self_approval", "guard_degradation", "approval_seconds")
+_SETTINGS = ("kill_switch", "self_approval", "guard_degradation", "approval_seconds", "signatures", "signature_form")
 NonEmpty = Annotated[Name, Field(min_length=1)]
 
 
@@ -38,6 +39,8 @@ class OrgChange(Input):
     self_approval: Flag | None = None
     guard_degradation: Literal["warn", "require_approval", "block"] | None = None
     approval_seconds: WaitSeconds | None = None
+    signatures: Literal["off", "optional", "required"] | None = None
+    signature_form: Literal["compatible", "strict"] | None = None
 
 
 class KeyInput(Input):
@@ -45,6 +48,8 @@ class KeyInput(Input):
 
     label: Name | None = None
     role: Literal["admin", "member", "readonly"] = "member"
+    operator: NonEmpty | None = None
+    approver_roles: Annotated[list[str], Field(max_length=MAX_APPROVER_ROLES)] | None = None
 
 
 class KeyPage(Page):
@@ -108,9 +113,32 @@ def list_keys(tx: Tx, call: Invocation) -> dict[str, Any]:
 def create_key(tx: Tx, call: Invocation) -> dict[str, Any]:
     """Make a key; the raw form is in this answer only."""
     org = _org(tx, call, call.params["org_id"])
-    raw, key = new_key(tx, org["id"], call.body.role, call.body.label, metadata=call.body.unknown or None)
+    body: KeyInput = call.body
+    raw, key = new_key(
+        tx,
+        org["id"],
+        body.role,
+        body.label,
+        metadata=body.unknown or None,
+        operator=body.operator,
+        approver_roles=_approver_roles(body),
+    )
     tx.emit(call.caller, "key.created", "api_key", key["id"], key)
     return answer_with_warnings({"api_key": _secret(raw, key), "key": key}, call.body)
+
+
+def _approver_roles(body: KeyInput) -> list[str]:
+    roles = sorted(set(body.approver_roles or ()))
+    for role in roles:
+        if role == ADMIN_ROLE or not is_approver_role(role):
+            raise invalid(
+                "approver_roles",
+                f"{role!r:.80} is no group of approvers: lower-case letters, digits and . _ - (the role admin is given"
+                " with role)",
+            )
+    if roles and body.role == "readonly":
+        raise invalid("approver_roles", "do not go with the role readonly, which decides nothing")
+    return roles
 
 
 def revoke_key(tx: Tx, call: Invocation) -> dict[str, Any]:
@@ -142,7 +170,7 @@ def _wire(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _key(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "metadata": row["metadata"] or {}}
+    return {**row, "approver_roles": row["approver_roles"] or [], "metadata": row["metadata"] or {}}
 
 
 def _secret(raw: str, key: dict[str, Any]) -> dict[str, Any]:

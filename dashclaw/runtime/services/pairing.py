@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import hmac
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..clock import stamp
-from ..inputs import Flag, Goal, Input, Name, Page, Short
+from ..inputs import Goal, Input, Name, Page, Short
 from ..operations import Invocation, Operation
 from ..problems import Problem, conflict, invalid, not_found
 from ..public_keys import comparison_code
 from ..redaction import redact_fields
 from ..store import pairing as rows
-from .identities import AgentId, Algorithm, Pem, bind, read_key
+from .identities import AgentId, Algorithm, Pem, Replacement, bind, read_key, wire
 from .loops import answer_with_warnings, paging
 
 if TYPE_CHECKING:
@@ -33,14 +34,10 @@ class PairingInput(Input):
     algorithm: Algorithm = "RSASSA-PKCS1-v1_5"
 
 
-class PairingApproval(Input):
-    """An operator's yes.
-
-    `code` is what the agent shows, compared where it is given; `replace` gives up another key of the agent.
-    """
+class PairingApproval(Replacement):
+    """An operator's yes; `code` is what the agent shows, compared where it is given."""
 
     code: Short | None = None
-    replace: Flag = False
     reason: Goal | None = None
 
 
@@ -112,12 +109,12 @@ def approve(tx: Tx, call: Invocation) -> dict[str, Any]:
     """Trust the key of a request that waits; the agent's earlier key is only given up when that is said."""
     body: PairingApproval = call.body
     row = _waiting(tx, call)
-    if body.code is not None and _plain(body.code) != _plain(row["code"]):
+    if body.code is not None and not hmac.compare_digest(_plain(body.code), _plain(row["code"])):
         raise conflict("The code is not the one of this request: another key than the agent's asks", "CODE_MISMATCH")
     values = {**{name: row[name] for name in _KEY}, "pairing_id": row["id"]}
-    identity = bind(tx, call, row["agent_id"], values, replace=body.replace)
+    identity = bind(tx, call, row["agent_id"], values, body)
     answer = _decided(tx, call, row, "approved", body)
-    return {**answer, "identity": {**identity, "metadata": identity["metadata"] or {}}}
+    return {**answer, "identity": wire(tx, identity)}
 
 
 def deny(tx: Tx, call: Invocation) -> dict[str, Any]:
@@ -175,12 +172,21 @@ def _wire(tx: Tx, row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "status": _status(tx, row), "metadata": row["metadata"] or {}}
 
 
-def _plain(code: str) -> str:
-    return code.replace("-", "").replace(" ", "").upper()
+def _plain(code: str) -> bytes:
+    return code.replace("-", "").replace(" ", "").upper().encode()
 
 
 OPERATIONS = (
-    Operation("create_pairing", "POST", "/api/pairings", create, "Ask for a pairing", "pairing", body=PairingInput),
+    Operation(
+        "create_pairing",
+        "POST",
+        "/api/pairings",
+        create,
+        "Ask for a pairing",
+        "pairing",
+        body=PairingInput,
+        signing="offered",
+    ),
     Operation(
         "get_pairings", "GET", "/api/pairings", listing, "List pairings", "pairing", query=PairingPage, role="readonly"
     ),

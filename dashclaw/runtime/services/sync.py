@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
+from ..claims import with_subject
 from ..decisions import body_digest
 from ..inputs import Input, NoInput, Short, from_text, read_input
 from ..operations import Answer, Invocation, Operation
@@ -223,6 +224,8 @@ def _store(tx: Tx, call: Invocation, agent_id: str, section: Section, entry: Any
     if not isinstance(entry, dict):
         raise invalid(section.name, f"must hold objects, or texts that stand for the {section.text}")
     given = {"agent_id": agent_id or None, **{name: value for name, value in entry.items() if value is not None}}
+    if call.caller.agent_verified:
+        given = with_subject(call.caller, given)
     if section.again:
         return section.store(tx, call, given)
     digest = body_digest(given)
@@ -277,6 +280,7 @@ OPERATIONS = (
         "sync",
         body=SyncInput,
         slow=True,
+        signing="required",
     ),
     SYNCS.listing("get_syncs", "/api/sync", "List pushed states", "sync"),
     CAPABILITIES.listing("get_capabilities", "/api/agents/capabilities", "List capabilities", "sync", AgentPage),

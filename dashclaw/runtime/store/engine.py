@@ -49,6 +49,8 @@ class Tx:
         self.now = now
         self.stamp = stamp(now)
         self.emitted: set[str] = set()
+        # The governance read in this transaction, with the organisation's id.
+        self.governance: tuple[str, Any] | None = None
 
     def one(self, statement: Hot | Executable, **params: Any) -> dict[str, Any] | None:
         """The first row, or None."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from .engine import decode
 from .records import Records
@@ -23,9 +23,16 @@ KEYS = Records(identities)
 
 
 def in_force(tx: Tx, org_id: str, agent_id: str) -> dict[str, Any] | None:
-    """The key that an agent signs with now."""
-    row = tx.one(select(identities).where(_I.org_id == org_id, _I.agent_id == agent_id, _I.replaced_at.is_(None)))
+    """The key of an agent that was neither replaced nor revoked; earlier ones may still be valid for a while."""
+    query = select(identities).where(_I.org_id == org_id, _I.agent_id == agent_id)
+    row = tx.one(query.where(_I.replaced_at.is_(None), _I.revoked_at.is_(None)))
     return None if row is None else decode(identities, row)
+
+
+def was_revoked(tx: Tx, org_id: str, fingerprint: str) -> bool:
+    """Whether a key was revoked in this organisation, whoever had it."""
+    where = (_I.org_id == org_id, _I.fingerprint == fingerprint, _I.revoked_at.is_not(None))
+    return tx.scalar(select(_I.id).where(*where).limit(1)) is not None
 
 
 def open_request(tx: Tx, org_id: str, agent_id: str, fingerprint: str) -> dict[str, Any] | None:
@@ -51,10 +58,11 @@ def request_page(
 
 
 def key_page(
-    tx: Tx, org_id: str, agent_id: str | None, replaced: bool, size: int, offset: int
+    tx: Tx, org_id: str, agent_id: str | None, history: bool, size: int, offset: int
 ) -> tuple[list[dict[str, Any]], int]:
-    """Keys by agent, newest first; those that were replaced only when asked for."""
-    where: list[ColumnElement[bool]] = [] if replaced else [_I.replaced_at.is_(None)]
+    """Keys by agent, newest first; those that were revoked, or replaced and have ended, only when asked for."""
+    lives = or_(_I.replaced_at.is_(None), _I.not_after > tx.stamp)
+    where: list[ColumnElement[bool]] = [] if history else [_I.revoked_at.is_(None), lives]
     if agent_id is not None:
         where.append(_I.agent_id == agent_id)
     order = (_I.agent_id, _I.created_at.desc(), _I.id)

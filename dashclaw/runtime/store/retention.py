@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 
 from ..clock import ago
 from ..guard.policy import MAX_WINDOW_MINUTES
-from . import decisions, routing, webhooks
+from . import decisions, routing, signatures, webhooks
 from .tables import actions, events, idempotency, organizations
 
 if TYPE_CHECKING:
@@ -29,14 +29,21 @@ Step = Callable[["Tx", Any], tuple[int, Any]]
 def sweep(store: Store, settings: Settings) -> dict[str, int]:
     """Delete what is older than the settings allow, in short transactions; returns what went.
 
-    Replayable answers go after 24 hours. Decisions go after `decision_days`, unless an action rests on them or a rate
-    limit may still count them (7 days); events after `event_days`, unless their action runs or waits for a person, or
-    a webhook has still to look at them. Settled deliveries of webhooks and messages about tasks go after
-    `delivery_days`. None keeps for ever. Every transaction looks at 1,000 rows at the most.
+    Replayable answers go after 24 hours, nonces of signatures when their time stamps are too old by an hour. Decisions
+    go after `decision_days`, unless an action rests on them or a rate limit may still count them (7 days); events after
+    `event_days`, unless their action runs or waits for a person, or a webhook has still to look at them. Settled
+    deliveries of webhooks and messages about tasks go after `delivery_days`. None keeps for ever. Every transaction
+    looks at 1,000 rows at the most.
     """
     with store.read() as tx:
         orgs: list[str] = [row["id"] for row in tx.all(select(organizations.c.id))]
-    gone = {"idempotency": _walk(store, "", _forget_answers), "decisions": 0, "events": 0, "deliveries": 0}
+    gone = {
+        "idempotency": _walk(store, "", _forget_answers),
+        "nonces": _walk(store, "", _forget_nonces),
+        "decisions": 0,
+        "events": 0,
+        "deliveries": 0,
+    }
     if (days := settings.delivery_days) is not None:
         gone["deliveries"] = _walk(store, "", _forget_deliveries(days))
     for org_id in orgs:
@@ -63,6 +70,12 @@ def _forget_answers(tx: Tx, _: Any) -> tuple[int, bool | None]:
     old = idempotency.c.created_at < ago(tx.now, hours=REPLAY_HOURS)
     keys = select(idempotency.c.key).where(old).order_by(idempotency.c.created_at).limit(BATCH)
     gone = tx.execute(delete(idempotency).where(old, idempotency.c.key.in_(keys)))
+    return gone, True if gone >= BATCH else None
+
+
+def _forget_nonces(tx: Tx, _: Any) -> tuple[int, bool | None]:
+    # The hour is for servers whose clocks differ.
+    gone = signatures.forget_nonces(tx, ago(tx.now, hours=1), BATCH)
     return gone, True if gone >= BATCH else None
 
 

@@ -125,6 +125,7 @@ class Things(NamedTuple):
     policy_id: str
     key_id: str
     pairing_id: str
+    identity_id: str
     recommendation_id: str
     routing_agent_id: str
     task_id: str
@@ -147,6 +148,8 @@ def make_things(admin: Http, agent: Http, org_id: str) -> Things:
     policy = admin.made("POST", "/api/policies", unique({**BODIES["create_policy"], "active": False}))
     key = admin.made("POST", f"/api/orgs/{org_id}/keys", BODIES["create_key"])
     pairing = agent.made("POST", "/api/pairings", BODIES["create_pairing"])["pairing"]
+    owner = {"agent_id": f"owner-{next(_numbers)}", "public_key": ed25519_pem(next(_numbers) + 100)}
+    identity = admin.made("POST", "/api/identities", {**owner, "algorithm": "Ed25519"})["identity"]
     worker = agent.made("POST", "/api/routing/agents", unique(BODIES["register_routing_agent"]))["agent"]
     task = agent.made("POST", "/api/routing/tasks", BODIES["submit_routing_task"])
     message = agent.made("POST", "/api/messages", {**BODIES["send_message"], "attachments": [ATTACHMENT]})["message"]
@@ -166,6 +169,7 @@ def make_things(admin: Http, agent: Http, org_id: str) -> Things:
         policy["policy"]["id"],
         key["key"]["id"],
         pairing["id"],
+        identity["id"],
         learnt,
         worker["id"],
         task["task_id"],
@@ -229,6 +233,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "set_recommendation_active": {"active": True},
     "deny_pairing": {"reason": "Nobody knows it"},
     "register_identity": {"agent_id": "agent-2", "public_key": ed25519_pem(), "algorithm": "Ed25519"},
+    "revoke_identity": {"reason": "The laptop was lost"},
     "report_token_usage": {"tokens_in": 1200, "tokens_out": 350, "model": "gpt-4o"},
     "register_routing_agent": {"name": "", "capabilities": ["sql"]},
     "update_routing_agent_status": {"status": "busy"},

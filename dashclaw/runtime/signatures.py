@@ -1,0 +1,282 @@
+"""Signatures of bodies: taken off, checked against the agent's keys, kept from being replayed, recorded."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+from pydantic import Field
+
+from dashclaw._canonical import canonical
+
+from .binary import Base64
+from .clock import moment, stamp
+from .inputs import Input, read_input
+from .problems import Problem, invalid
+from .public_keys import read_public_key, validity, verifies
+from .store import signatures as rows
+from .store.engine import DuplicateError
+
+if TYPE_CHECKING:
+    from .operations import Answer, Invocation, Operation
+    from .store.engine import Tx
+
+FIELDS = frozenset({"_signature", "_nonce", "_signed_at"})
+WINDOW = timedelta(minutes=5)
+_NAMES = ("agent_id", "from_agent_id")
+# What a signature of a key that may not sign is refused with.
+_UNFIT = {
+    "revoked": ("KEY_REVOKED", "was revoked"),
+    "expired": ("KEY_EXPIRED", "has expired"),
+    "replaced": ("KEY_EXPIRED", "was replaced"),
+    "not_yet_valid": ("KEY_NOT_YET_VALID", "is not valid yet"),
+}
+
+
+class SignatureFields(Input):
+    """What travels in a signed body beside its own fields."""
+
+    signature: Annotated[str, Field(min_length=1, max_length=4096)] | None = Field(None, alias="_signature")
+    nonce: Annotated[str, Field(min_length=8, max_length=256)] | None = Field(None, alias="_nonce")
+    signed_at: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(None, alias="_signed_at")
+
+
+class Signed(NamedTuple):
+    """A body as it was received, with its signature in base64."""
+
+    received: Mapping[str, Any]
+    signature: str
+    nonce: str | None
+    signed_at: str | None
+
+
+class Proof(NamedTuple):
+    """What became of a signature; `verified` is false where the organisation ignores signatures.
+
+    `digest` is the SHA-256 of the signed bytes in hex, `form` how they were spelt: "jcs" or "python".
+    """
+
+    signature: str
+    verified: bool
+    agent_id: str | None = None
+    key: Mapping[str, Any] | None = None
+    digest: str | None = None
+    form: str | None = None
+
+
+class SignatureRefusedError(Problem):
+    """A refusal that is recorded; `seen` is what is known of the signature."""
+
+    def __init__(self, code: str, message: str, seen: Proof | None, agent_id: str | None, status: int = 401) -> None:
+        super().__init__(status, code, message)
+        self.seen = seen
+        self.agent_id = agent_id
+
+
+def take(body: dict[str, Any]) -> tuple[dict[str, Any], Signed | None]:
+    """Part a body from its signature; raises `Problem` 400 for one that is no text."""
+    given = {name: body[name] for name in FIELDS if name in body}
+    fields: SignatureFields = read_input(SignatureFields, given)
+    rest = {name: value for name, value in body.items() if name not in FIELDS}
+    if fields.signature is None:
+        return rest, None
+    return rest, Signed(body, fields.signature, fields.nonce, fields.signed_at)
+
+
+def admit(tx: Tx, call: Invocation, operation: Operation) -> Proof | None:
+    """Check the signature of a call as the organisation wants it; raises `SignatureRefusedError`.
+
+    The nonce is used in the transaction of the write: a write that fails leaves it unused.
+    """
+    settings = call.runtime.policies.get(tx, call.caller.org_id).settings
+    mode = settings.get("signatures", "optional")
+    if call.signed is None:
+        if mode == "required" and operation.signing == "required":
+            text = "This organisation takes only signed bodies here: give the client its private_key"
+            raise SignatureRefusedError("SIGNATURE_REQUIRED", text, None, _agent(call))
+        return None
+    if mode == "off":
+        return Proof(call.signed.signature, verified=False)
+    proof = _verified(tx, call, operation, call.signed, strict=settings.get("signature_form") == "strict")
+    _check_fresh(tx, call, call.signed, proof)
+    return proof
+
+
+def _agent(call: Invocation) -> str | None:
+    """The agent that a body is of: the proven one, else the one that it names, else the caller's."""
+    if call.caller.agent_verified:
+        return call.caller.agent_id
+    named = next((call.raw[name] for name in _NAMES if call.raw.get(name)), None)
+    return named if isinstance(named, str) else call.caller.agent_id
+
+
+def _verified(tx: Tx, call: Invocation, operation: Operation, signed: Signed, *, strict: bool) -> Proof:
+    agent_id = _agent(call)
+    keys = rows.keys(tx, call.caller.org_id, agent_id)
+    if operation.signing == "offered":
+        keys = [*keys, *_offered(call, agent_id)]
+    forms = _forms(signed.received, strict)
+    seen = Proof(signed.signature, verified=False, agent_id=agent_id, digest=_digest(forms))
+    if not keys:
+        who = f"The agent {agent_id!r}" if agent_id else "This organisation"
+        raise SignatureRefusedError("AGENT_NOT_REGISTERED", f"{who} has no registered key: pair it", seen, agent_id)
+    found = _match(keys, signed.signature, forms, tx.stamp)
+    if found is None:
+        text = "The signature is not of this body and a key of the agent"
+        raise SignatureRefusedError("INVALID_AGENT_SIGNATURE", text, seen, agent_id)
+    key, form, data = found
+    whose = key["agent_id"]
+    proof = Proof(signed.signature, True, whose, key, hashlib.sha256(data).hexdigest(), form)
+    state = validity(key, tx.stamp)
+    if state != "valid":
+        code, what = _UNFIT[state]
+        text = f"The key {key['fingerprint'][:16]}… of the agent {whose!r} {what}"
+        raise SignatureRefusedError(code, text, proof._replace(verified=False), whose)
+    if strict and (signed.nonce is None or signed.signed_at is None):
+        text = "This organisation takes only signatures with _signed_at and _nonce: use a newer client"
+        raise SignatureRefusedError("SIGNATURE_INCOMPLETE", text, proof._replace(verified=False), whose)
+    return proof
+
+
+def _match(
+    keys: list[dict[str, Any]], signature: str, forms: list[tuple[str, bytes]], now: str
+) -> tuple[dict[str, Any], str, bytes] | None:
+    """The key that made a signature and the bytes that it is over; keys that are valid now come first."""
+    try:
+        raw = base64.b64decode(signature, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    for key in sorted(keys, key=lambda row: validity(row, now) != "valid"):
+        for form, data in forms:
+            try:
+                fits = verifies(key["public_key"], key["algorithm"], raw, data)
+            except ImportError:
+                text = 'Verifying a signature needs the extra "signing" here: pip install "dashclaw[signing]"'
+                raise Problem(501, "SIGNATURES_UNAVAILABLE", text) from None
+            if fits:
+                return key, form, data
+    return None
+
+
+def _forms(body: Mapping[str, Any], strict: bool) -> list[tuple[str, bytes]]:
+    """The bytes that a signature of the body may be over: the canonical form, then that of older Python clients."""
+    plain = {name: _whole(value) for name, value in body.items() if name != "_signature"}
+    found = []
+    try:
+        found.append(("jcs", canonical(plain)))
+    except ValueError:
+        # An integer beyond 2**53 has no canonical form.
+        if strict:
+            return []
+    if not strict:
+        older = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        if not found or older != found[0][1]:
+            found.append(("python", older))
+    return found
+
+
+def _whole(value: Any) -> Any:
+    """Attachments as the text that they arrived as."""
+    if isinstance(value, Base64):
+        return value.text()
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _whole(item) for name, item in value.items()}
+    return value
+
+
+def _digest(forms: list[tuple[str, bytes]]) -> str | None:
+    return hashlib.sha256(forms[0][1]).hexdigest() if forms else None
+
+
+def _offered(call: Invocation, agent_id: str | None) -> list[dict[str, Any]]:
+    """The key that a body itself asks to be trusted: signing with it proves that the asker has it."""
+    try:
+        key = read_public_key(call.body.public_key, call.body.algorithm)
+    except ValueError as error:
+        raise invalid("public_key", str(error)) from None
+    row = dict.fromkeys(("not_before", "not_after", "replaced_at", "revoked_at"))
+    about = {"agent_id": agent_id, "algorithm": call.body.algorithm, "public_key": key.pem}
+    return [{**row, **about, "id": None, "fingerprint": key.fingerprint}]
+
+
+def _check_fresh(tx: Tx, call: Invocation, signed: Signed, proof: Proof) -> None:
+    """Refuse what is too old or was used; raises `SignatureRefusedError`."""
+    if signed.signed_at is None:
+        return
+    at = _moment(signed.signed_at)
+    if abs(tx.now - at) > WINDOW:
+        text = f"_signed_at is {signed.signed_at}, more than 5 minutes from this server's {tx.stamp}: sign anew"
+        raise SignatureRefusedError("SIGNATURE_EXPIRED", text, proof._replace(verified=False), proof.agent_id)
+    if signed.nonce is None:
+        return
+    try:
+        fresh = rows.use_nonce(tx, call.caller.org_id, proof.agent_id or "", signed.nonce, stamp(at + WINDOW))
+    except DuplicateError:
+        fresh = False
+    if not fresh:
+        text = "This signed body was accepted before: sign anew"
+        raise SignatureRefusedError("SIGNATURE_REPLAYED", text, proof._replace(verified=False), proof.agent_id)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return moment(text)
+    except (ValueError, OverflowError):
+        raise invalid("_signed_at", "must be an ISO-8601 time, for example 2026-01-31T12:00:00Z") from None
+
+
+def record(tx: Tx, call: Invocation, operation: Operation, answer: Answer) -> None:
+    """Append what was verified to the log, with the write that it belongs to."""
+    proof, signed = call.proof, call.signed
+    if proof is None or signed is None or not proof.verified:
+        return
+    protected = signed.nonce is not None and signed.signed_at is not None
+    data = {
+        "operation": operation.name,
+        "agent_id": proof.agent_id,
+        **_about(proof),
+        "form": proof.form,
+        "replay_protected": protected,
+        "signed_at": signed.signed_at,
+        "status": answer.status,
+        **{name: answer.body[name] for name in ("action_id", "decision_id") if _names(answer.body, name)},
+        **call.params,
+    }
+    tx.emit(call.caller, "signature.verified", "signature", proof.digest or "", data, proof.agent_id)
+
+
+def record_refusal(call: Invocation, operation: Operation, refused: SignatureRefusedError) -> None:
+    """Append a refusal to the log; the write that it was for was undone."""
+    seen = refused.seen
+    data = {
+        "operation": operation.name,
+        "agent_id": refused.agent_id,
+        "code": refused.code,
+        **_about(seen or Proof("", verified=False)),
+        **call.params,
+    }
+    resource = (seen.digest if seen else None) or "unsigned"
+    with call.runtime.store.write(call.caller.org_id) as tx:
+        tx.emit(call.caller, "signature.refused", "signature", resource, data, refused.agent_id)
+
+
+def _about(proof: Proof) -> dict[str, Any]:
+    key = proof.key or {}
+    return {
+        "identity_id": key.get("id"),
+        "fingerprint": key.get("fingerprint"),
+        "algorithm": key.get("algorithm"),
+        "signature": proof.signature or None,
+        "digest": proof.digest,
+    }
+
+
+def _names(body: Any, name: str) -> bool:
+    return isinstance(body, dict) and isinstance(body.get(name), str)
