@@ -18,7 +18,10 @@ else:
                 return str
 
         class TypedDict(dict):
-            """A dict whose keys only type checkers know."""
+            """A dict whose keys only type checkers know; called with a name and fields, it is a type in their eyes."""
+
+            def __init__(self, *_: Any, **values: Any) -> None:
+                super().__init__(values)
 
             def __init_subclass__(cls, total: bool = True) -> None:
                 super().__init_subclass__()

@@ -89,6 +89,9 @@ class Client(
 ):
     """What both clients are made of: the settings, the transport, and a way to drive steps in a thread."""
 
+    # By what a person's decision came, where it was not by a program of the user's own.
+    _channel: Optional[str] = None
+
     def __init__(
         self,
         base_url: Optional[str] = None,
@@ -135,6 +138,7 @@ class Client(
             check_retry(retry),
             signer=_signer(*signing_key(private_key, private_key_password, sign)),
             now=self._now,
+            channel=self._channel,
         )
 
     @property

@@ -18,6 +18,7 @@ try:
     from .runtime.clock import utc_now
     from .runtime.feed import frame, last_event
     from .runtime.identity import Caller, Role
+    from .runtime.origin import CHANNEL_HEADER, CLI, local_origin
     from .runtime.problems import Problem
     from .runtime.runtime import Runtime
     from .runtime.store.engine import StoreError, without_password
@@ -89,7 +90,8 @@ class LocalTransport:
         may_approve = start.self_approval and self_approval is not False
         role: Role = "admin" if operator or may_approve else "member"
         actor = f"local:{'operator' if operator and not agent_id else agent_id or 'agent'}"
-        return cls(runtime, Caller(DEFAULT_ORG, actor, role, "local", agent_id, may_approve), operator=operator)
+        caller = Caller(DEFAULT_ORG, actor, role, "local", agent_id, may_approve, origin=local_origin())
+        return cls(runtime, caller, operator=operator)
 
     def send(self, request: Request, timeout: float) -> Response:  # noqa: ARG002
         """Execute one request; `timeout` is not needed, the runtime bounds its own waits."""
@@ -116,9 +118,12 @@ class LocalTransport:
         operation, params = self.runtime.registry.match(request.method, path)
         if operation.role == "admin" or operation.category == "approvals":
             self._follow_tightening()
+        caller = self.caller
+        if request.headers.get(CHANNEL_HEADER) == CLI:
+            caller = caller._replace(origin=caller.origin._replace(how=CLI))
         return self.runtime.execute(
             operation,
-            self.caller,
+            caller,
             params={name: unquote(part) for name, part in params.items()} if params else params,
             query=dict(parse_qsl(query, keep_blank_values=True)) if query else {},
             body=read_upload(request.body or b"") if operation.uploads else read_object(request.body or b""),

@@ -11,6 +11,8 @@ from starlette.requests import Request
 
 from dashclaw.runtime.binary import Download, read_upload
 from dashclaw.runtime.body import read_object
+from dashclaw.runtime.identity import Origin
+from dashclaw.runtime.origin import CHANNEL_HEADER, CLI
 from dashclaw.runtime.problems import Problem
 
 from .problems import json_response, problem_response
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
     from .auth import Keyring
 
+_LONGEST_AGENT = 256
+
 
 def key_of(request: Request) -> str | None:
     """The API key of a request: `x-api-key`, else a bearer token; never the query."""
@@ -35,6 +39,13 @@ def key_of(request: Request) -> str | None:
         return key
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if kind.lower() == "bearer" else None
+
+
+def origin_of(request: Request) -> Origin:
+    """The address as the server saw it, and what the client says of itself."""
+    how = CLI if request.headers.get(CHANNEL_HEADER) == CLI else "api"
+    agent = request.headers.get("user-agent")
+    return Origin(how, request.client.host if request.client else None, agent[:_LONGEST_AGENT] if agent else None)
 
 
 class Operations:
@@ -68,6 +79,8 @@ class Operations:
     async def _answer(self, operation: Operation, params: dict[str, str], request: Request) -> Response:
         try:
             caller = self._keyring.caller(key_of(request), operation.verb)
+            if operation.writes:
+                caller = caller._replace(origin=origin_of(request))
             if operation.uploads:
                 return await self._receive(operation, caller, params, request)
             raw = await request.body() if operation.writes else b""

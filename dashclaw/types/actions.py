@@ -5,14 +5,40 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional
 
 from .._compat import TypedDict
-from .guard import GuardDecision
+from .guard import GuardDecision, RequiredApproval
 from .loops import Assumption, Loop
 from .security import SecuritySummary
-from .vocabulary import ActionStatus, ApprovalStatus, Resolution
+from .vocabulary import ActionStatus, ApprovalAnswer, ApprovalStatus, Resolution, Role
+
+
+class ApprovalNeed(RequiredApproval):
+    """What was asked for, and how many people have approved who count for it."""
+
+    given: int
+
+
+# One key is a word of the language.
+ApprovalVote = TypedDict(
+    "ApprovalVote",
+    {
+        "by": str,
+        "name": Optional[str],
+        "actor_type": str,
+        "role": Role,
+        "approver_roles": List[str],
+        "self": bool,
+        "decision": ApprovalAnswer,
+        "at": str,
+        "from": Dict[str, str],
+        "how": str,
+        "reason": Optional[str],
+        "digest": Optional[str],
+    },
+)
 
 
 class Approval(TypedDict):
-    """What a person decided about an action."""
+    """What people decided about an action."""
 
     status: ApprovalStatus
     by: Optional[str]
@@ -21,6 +47,9 @@ class Approval(TypedDict):
     expires_at: Optional[str]
     self_approved: bool
     used_at: Optional[str]
+    required: List[ApprovalNeed]
+    remaining: int
+    votes: List[ApprovalVote]
 
 
 class Action(TypedDict):

@@ -38,6 +38,15 @@ class SignalList(TypedDict):
     lastUpdated: str
 
 
+class RequiredApproval(TypedDict):
+    """So many people, each with one of the roles, asked for by a policy; by the agent itself when there is none."""
+
+    policy_id: Optional[str]
+    policy: Optional[str]
+    approvals_required: int
+    approver_roles: List[str]
+
+
 class GuardDecision(TypedDict):
     """What the guard says, and why."""
 
@@ -54,6 +63,7 @@ class GuardDecision(TypedDict):
     recorded: bool
     evaluated_at: str
     digest: str
+    approvals: List[RequiredApproval]
 
 
 class RecordedDecision(TypedDict):

@@ -37,6 +37,8 @@ class NewApiKey(TypedDict):
     key_prefix: str
     label: Optional[str]
     role: Role
+    operator: Optional[str]
+    approver_roles: List[str]
     metadata: Dict[str, Any]
     created_at: str
     warning: str
@@ -66,6 +68,8 @@ class ApiKey(TypedDict):
     key_prefix: str
     label: Optional[str]
     role: Role
+    operator: Optional[str]
+    approver_roles: List[str]
     metadata: Dict[str, Any]
     last_used_at: Optional[str]
     created_at: str

@@ -23,6 +23,7 @@ SOMETIMES = {
     "ConnectionsAnswer.errors",
     "CreatedAction.warnings",
     "CreatedOrganization.warnings",
+    "GuardDecision.approvals",
     "GuardDecision.digest",
     "GuardDecision.signals",
     "Loop.action_status",
