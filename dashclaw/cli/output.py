@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from dashclaw._inert import inert
 from dashclaw.errors import AuthenticationError, DashClawError, NotFoundError, NotSentError, PermissionDeniedError
 
 _WIDEST = 60
-_STEERING = ("Cc", "Cf", "Cs")
 _HINTS: Mapping[type[DashClawError], str] = {
     AuthenticationError: "give a key of this server with --api-key or DASHCLAW_API_KEY",
     NotSentError: "is the server running? (dashclaw serve)",
@@ -70,16 +70,6 @@ def _hint(error: DashClawError, listing: str | None) -> str:
 def one_line(value: object) -> str:
     """A value as text without line ends."""
     return " ".join(str(value).split())
-
-
-def inert(text: str) -> str:
-    """Text in which characters that steer a terminal, or turn the reading direction, are spelt out."""
-    return "".join(
-        letter
-        if letter == "\n" or unicodedata.category(letter) not in _STEERING
-        else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> str:

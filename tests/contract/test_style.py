@@ -8,7 +8,19 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "dashclaw"
 CORE_IMPORTS_NOTHING_OF = {"runtime", "server", "cli", "integrations"}
-LEAVES = {"errors", "types", "_redact", "_detect", "_personal", "_scan", "_named", "_canonical", "_filename", "_json"}
+LEAVES = {
+    "errors",
+    "types",
+    "_redact",
+    "_detect",
+    "_personal",
+    "_scan",
+    "_named",
+    "_canonical",
+    "_filename",
+    "_inert",
+    "_json",
+}
 # Only names, a line each: as long as there are names.
 LISTS = {Path("types/__init__.py")}
 LAZY_BORDER = {"__main__.py", "local.py", "cli", "server", "runtime"}

@@ -11,11 +11,13 @@ from dashclaw._json import compact
 
 from ..action_rows import action_row
 from ..clock import moment
+from ..policy_sets import BadPolicySetError, checked, read_policy
 from ..store import actions as action_rows
-from ..store import decisions as decision_rows
-from ..store import history
+from ..store import history, policy_sets
 from ..store import loops as loop_rows
-from ..store.tables import assumptions, loops
+from ..store.decisions import row_digest
+from ..store.engine import decode
+from ..store.tables import assumptions, guard_decisions, loops
 from .steps import (
     Event,
     Step,
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 MOST_RECORDS = 100
 _FINAL = frozenset({"completed", "failed", "cancelled", "blocked"})
 _SHOWN = ("action_id", "declared_goal", "agent_id", "agent_name", "action_type", "status", "resolution", "risk_score")
+# What a table keeps as NULL and the wire may show as empty.
+_NOTHING: tuple[Any, ...] = (None, {}, [])
 # Told of the action that a loop hangs on, which goes on changing.
 _OF_PARENT = frozenset({"agent_id", "agent_name", "declared_goal", "action_type", "action_status"})
 
@@ -96,7 +100,8 @@ class _Replay:
             self.missing.append("The event of its creation is gone; the intent is read from the oldest event left")
         if len(self.logged) == history.MOST_EVENTS:
             self.missing.append(f"Only its first {history.MOST_EVENTS:,} events are shown")
-        self._compare("action", self.action_id, self.logged, action_row(self.row) if self.row else None)
+        last = data_of(self.logged[-1])
+        self._compare("action", self.action_id, last, action_row(self.row) if self.row else None)
         yield from self._parent(first)
         yield intent_step(first)
         yield from self._decision(first)
@@ -110,8 +115,19 @@ class _Replay:
             if event["event"] != "action.updated":
                 yield other_step(event)
                 continue
-            yield from later_steps(event, before)
+            yield from later_steps(event, before, self._moved_to(event))
             before = data_of(event) or before
+
+    def _moved_to(self, event: Event) -> dict[str, Any] | None:
+        """Who took over the approval with an event, if it was not the action itself that began."""
+        said = data_of(event)
+        used_at = (said.get("approval") or {}).get("used_at")
+        if used_at != event["created_at"] or said.get("status") != "cancelled":
+            return None
+        decision = history.decision_after(self.tx, event)
+        if decision is None or decision["agent_id"] != event["agent_id"]:
+            return None
+        return {"used_by": data_of(decision).get("action_id"), "used_by_decision": decision["resource_id"]}
 
     def _parent(self, first: Event) -> Iterator[Step]:
         parent = data_of(first).get("parent_action_id")
@@ -128,42 +144,66 @@ class _Replay:
         if not isinstance(decision_id, str):
             self.missing.append("The action names no decision of the guard")
             return
-        row = decision_rows.find(self.tx, self.org_id, decision_id)
-        made = row["created_at"] if row else None
+        stored = history.stored_decision(self.tx, self.org_id, decision_id)
+        made = stored["created_at"] if stored else None
         event = history.of_decision(self.tx, self.org_id, decision_id, first["id"], made)
         if event is None:
             self.missing.append(f"The log holds no event of the decision {decision_id}")
             return
-        if row is None:
+        row = decode(guard_decisions, stored) if stored else {}
+        if stored is None:
             self.missing.append(f"The decision {decision_id} is no longer stored; its event has no reasons")
-        said = data_of(event)
-        kept = {name: said[name] for name in said if name != "action_id" or said[name] is not None}
-        self._compare(
-            "decision", decision_id, [{**event, "data": kept}], {**row, "decision_id": row["id"]} if row else None
-        )
-        yield from decision_steps(event, row or said, self._policy_names(row, event))
-        yield from self._carried_approval(event)
+        self._compare_decision(event, stored, row)
+        yield from decision_steps(event, row or data_of(event), self._policies(row, event))
+        yield from self._carried_approval(row)
 
-    def _policy_names(self, row: Mapping[str, Any] | None, event: Event) -> dict[str, str]:
-        """The names that the matched policies had when the decision was made, from the log of their changes."""
-        found = {}
-        for policy_id in (row or {}).get("matched_policies") or ():
-            change = history.newest_before(self.tx, self.org_id, "policy", policy_id, event["id"])
-            policy = data_of(change).get("policy") if change else None
-            if isinstance(policy, Mapping):
-                found[policy_id] = str(policy.get("name"))
+    def _compare_decision(self, event: Event, stored: Mapping[str, Any] | None, row: Mapping[str, Any]) -> None:
+        # The action is linked to a decision of an earlier pre-check, so that its event does not know it.
+        told = {name: value for name, value in data_of(event).items() if name != "action_id" or value is not None}
+        digest = row_digest(stored) if stored else None
+        known = {**row, "decision_id": row.get("id"), "row": digest} if stored else None
+        self._compare("decision", event["resource_id"], told, known)
+
+    def _policies(self, row: Mapping[str, Any], event: Event) -> list[dict[str, Any]]:
+        """The matched policies as they were when the decision was made: `{id, name, hash}`."""
+        known = self._policy_versions(row.get("policy_set"))
+        found = []
+        for policy_id in row.get("matched_policies") or ():
+            version = known.get(policy_id) or {"name": self._logged_name(policy_id, event), "hash": None}
+            found.append({"id": policy_id, **version})
         return found
 
-    def _carried_approval(self, decision: Event) -> Iterator[Step]:
+    def _policy_versions(self, name: Any) -> dict[str, dict[str, Any]]:
+        """The policies of a set by id; a text that is not the one its hash names is told and not used."""
+        if not isinstance(name, str):
+            return {}
+        try:
+            members = json.loads(checked(policy_sets.find(self.tx, self.org_id, name), name))["policies"]
+            texts = policy_sets.versions(self.tx, self.org_id, members)
+            read = {member: read_policy(checked(texts.get(member), member)) for member in members}
+        except BadPolicySetError as error:
+            self.missing.append(f"The policies of the decision cannot be shown as they were: {error}")
+            return {}
+        return {policy.id: {"name": policy.name, "hash": member} for member, policy in read.items()}
+
+    def _logged_name(self, policy_id: str, event: Event) -> str | None:
+        change = history.newest_before(self.tx, self.org_id, "policy", policy_id, event["id"])
+        policy = data_of(change).get("policy") if change else None
+        return str(policy.get("name")) if isinstance(policy, Mapping) else None
+
+    def _carried_approval(self, row: Mapping[str, Any]) -> Iterator[Step]:
         """How the approval was given that an identical action passed on to this one."""
-        for event in history.same_change(self.tx, dict(decision), "action.updated"):
-            approval = data_of(event).get("approval") or {}
-            same = event["agent_id"] == decision["agent_id"] and event["resource_id"] != self.action_id
-            if not same or approval.get("used_at") != decision["created_at"]:
-                continue
-            logged = history.of_record(self.tx, self.org_id, "action", event["resource_id"])
-            for before, after in pairwise(logged):
-                yield from (step for step in later_steps(after, data_of(before)) if step.kind == "approval")
+        giver = ((row.get("facts") or {}).get("approval") or {}).get("action_id")
+        if not isinstance(giver, str):
+            return
+        logged = history.of_record(self.tx, self.org_id, "action", giver)
+        if not logged:
+            self.missing.append(f"The log holds no event of the action {giver}, whose approval was used")
+        for before, after in pairwise(logged):
+            steps = later_steps(after, data_of(before), self._moved_to(after))
+            yield from (
+                step._replace(details={**step.details, "given_to": giver}) for step in steps if step.kind == "approval"
+            )
 
     def _loops(self) -> Iterator[Step]:
         for event in self._records("loop", loops):
@@ -184,8 +224,8 @@ class _Replay:
             if not logged:
                 self.missing.append(f"The log holds no event of the {kind} {record_id}")
                 continue
-            own = [{**event, "data": _without(data_of(event), _OF_PARENT)} for event in logged]
-            self._compare(kind, record_id, own, stored.get(record_id))
+            told = {name: value for name, value in data_of(logged[-1]).items() if name not in _OF_PARENT}
+            self._compare(kind, record_id, told, stored.get(record_id))
             yield from logged
 
     def _sub_actions(self) -> Iterator[Step]:
@@ -208,15 +248,13 @@ class _Replay:
             self.missing.append(f"Only {MOST_RECORDS} {kind}s are shown")
         return ids[:MOST_RECORDS]
 
-    def _compare(self, kind: str, record_id: str, logged: Sequence[Event], stored: Mapping[str, Any] | None) -> None:
+    def _compare(self, kind: str, record_id: str, told: Mapping[str, Any], stored: Mapping[str, Any] | None) -> None:
         """Note where a stored row is not what its last event says."""
-        told = data_of(logged[-1])
-        if stored is None:
-            self.differences.append({"record": {"type": kind, "id": record_id}, "problem": "missing", "fields": []})
-            return
-        fields = _differing(told, json.loads(compact(dict(stored))))
-        if fields:
-            self.differences.append({"record": {"type": kind, "id": record_id}, "problem": "differs", "fields": fields})
+        found: dict[str, Any] = {"record": {"type": kind, "id": record_id}, "problem": "missing", "fields": []}
+        if stored is not None:
+            found |= {"problem": "differs", "fields": _differing(told, json.loads(compact(dict(stored))))}
+        if stored is None or found["fields"]:
+            self.differences.append(found)
 
     def _wire(self, steps: Sequence[Step]) -> list[dict[str, Any]]:
         entries = history.entries(self.tx, self.org_id, (step.event["id"] for step in steps))
@@ -259,15 +297,11 @@ def _milliseconds(before: Event, after: Event) -> float:
     return round(passed.total_seconds() * 1000, 3)
 
 
-def _without(data: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
-    return {name: value for name, value in data.items() if name not in names}
-
-
 def _differing(told: Mapping[str, Any], stored: Mapping[str, Any], prefix: str = "") -> list[dict[str, Any]]:
     """The fields that both know and that differ; parts of an object are named `object.part`."""
     found: list[dict[str, Any]] = []
     for name, value in told.items():
-        if name not in stored or stored[name] == value:
+        if name not in stored or stored[name] == value or (value in _NOTHING and stored[name] in _NOTHING):
             continue
         if isinstance(value, dict) and isinstance(stored[name], dict) and name == "approval":
             found += _differing(value, stored[name], f"{name}.")

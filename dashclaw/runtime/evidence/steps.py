@@ -40,11 +40,14 @@ _OUTCOME = (
     "artifacts_created",
     "timestamp_end",
 )
+_DECISION = ("decision", "reasons", "warnings", "risk_score", "risk_breakdown", "facts", "degraded")
+_VOTE = ("by", "name", "role", "approver_roles", "at", "from", "how", "reason", "digest")
 # What every change touches, and what is shown another way.
 _UNTOLD = frozenset({"updated_at", "id", "approved_by", "approval", "status", "resolution"})
 _FINAL = frozenset({"completed", "failed", "cancelled", "blocked"})
 _ENDS = {"completed": ("Completed", "good"), "failed": ("Failed", "bad"), "cancelled": ("Cancelled", "neutral")}
 _NEVER_RAN = {"blocked": "the guard blocked it", "denied": "a person denied it", "expired": "nobody decided in time"}
+_ANSWERS = {"approved": ("Approved", "good"), "denied": ("Denied", "bad")}
 _VERDICTS = {
     "allow": ("Allowed", "good"),
     "warn": ("Allowed with a warning", "wait"),
@@ -73,20 +76,17 @@ def data_of(event: Event) -> Mapping[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def decision_steps(event: Event, row: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Step]:
+def decision_steps(event: Event, row: Mapping[str, Any], policies: Sequence[Mapping[str, Any]]) -> Iterator[Step]:
     """The policies that a decision rests on, and the decision; `row` is the stored decision or what the event says."""
-    matched = list(row.get("matched_policies") or ())
-    details: dict[str, Any] = {
-        "policies": [{"id": policy_id, "name": names.get(policy_id)} for policy_id in matched],
-        "policy_set": row.get("policy_set"),
-    }
-    count = len(matched)
+    details: dict[str, Any] = {"policies": policies, "policy_set": row.get("policy_set")}
+    count = len(policies)
     title = f"{count} {'policy' if count == 1 else 'policies'} matched" if count else "No policy matched"
     yield Step("policies", title, event, details)
-    shown = ("decision", "reasons", "warnings", "risk_score", "risk_breakdown", "degraded", "approvals")
-    told = {name: row[name] for name in shown if row.get(name) is not None}
+    told = {"decision_id": event["resource_id"], **{name: row.get(name) for name in _DECISION}}
+    if told["degraded"] is False:
+        del told["degraded"]
     title, tone = _VERDICTS.get(str(row.get("decision")), ("Decided", "neutral"))
-    yield Step("decision", title, event, {"decision_id": event["resource_id"], **told}, tone)
+    yield Step("decision", title, event, told, tone)
 
 
 def intent_step(event: Event) -> Step:
@@ -113,49 +113,57 @@ def first_step(event: Event) -> Iterator[Step]:
         yield Step("action", "Started", event, {"timestamp_start": said.get("timestamp_start")})
 
 
-def later_steps(event: Event, before: Mapping[str, Any]) -> Iterator[Step]:
-    """What one event changed of an action that was as `before` says."""
+def later_steps(event: Event, before: Mapping[str, Any], moved_to: Mapping[str, Any] | None = None) -> Iterator[Step]:
+    """What one event changed of an action that was as `before` says.
+
+    `moved_to` names the decision and the action that took over its approval with this event.
+    """
     said = data_of(event)
-    asked = _asked(event, before, said)
+    asked = [*_answers(event, before, said), *_use(event, before, said, moved_to)]
     yield from asked
     changed = changes(before, said, {*_UNTOLD, "reasoning"} if asked else _UNTOLD)
     if said.get("status") in _FINAL and before.get("status") not in _FINAL:
-        waited = before.get("status") == "pending_approval" or bool(_approval(said).get("used_at"))
-        yield _never_ran(event, said) if waited else _outcome(event, said)
+        ran = before.get("status") != "pending_approval" and moved_to is None
+        yield _outcome(event, said) if ran else _never_ran(event, said, moved_to)
     elif not asked or [change for change in changed if change["field"] not in _OUTCOME]:
         yield Step("action", "More was recorded" if said else "The event's text was erased", event, changes=changed)
 
 
-def _asked(event: Event, before: Mapping[str, Any], said: Mapping[str, Any]) -> list[Step]:
-    """The steps of an approval: each new vote, then how it ended or that it was used."""
+def _answers(event: Event, before: Mapping[str, Any], said: Mapping[str, Any]) -> list[Step]:
+    """A step per new vote, the last of which may end the approval; or that nobody voted in time."""
     was, now = _approval(before), _approval(said)
-    votes = list(now.get("votes") or ())[len(was.get("votes") or ()) :]
-    found = [_vote(event, vote) for vote in votes if isinstance(vote, Mapping)]
-    status = now.get("status")
-    if status != was.get("status"):
-        told = {name: now.get(name) for name in ("by", "at", "reason", "self_approved", "expires_at")}
-        if status == "approved":
-            found.append(Step("approval", f"Approved by {now.get('by')}", event, told, "good"))
-        elif status == "denied":
-            found.append(Step("approval", f"Denied by {now.get('by')}", event, told, "bad"))
-        elif status == "expired":
-            told = {"expires_at": now.get("expires_at")}
-            found.append(Step("approval", "Nobody decided in time", event, told, "bad"))
-    elif votes and status == "pending":
-        told = {"remaining": now.get("remaining")}
-        found.append(Step("approval", "More approvals are needed", event, told, "wait"))
-    if now.get("used_at") and not was.get("used_at"):
-        told = {"used_at": now["used_at"]}
-        found.append(Step("approval", "The approval was used by an identical request", event, told))
+    status, ended = now.get("status"), now.get("status") != was.get("status")
+    found = []
+    for vote in list(now.get("votes") or ())[len(was.get("votes") or ()) :]:
+        allows = vote.get("decision") == "allow"
+        told = {**{name: vote.get(name) for name in _VOTE}, "self_approved": vote.get("self") or None}
+        title = f"{vote.get('name') or vote.get('by')} voted to {'allow' if allows else 'deny'}"
+        found.append(Step("approval", title, event, told, "good" if allows else "bad"))
+    if ended and status in _ANSWERS:
+        verb, tone = _ANSWERS[status]
+        told = {"by": now.get("by"), "at": now.get("at"), "reason": now.get("reason")}
+        last = found.pop() if found else Step("approval", "", event, told)
+        who = last.details.get("name") or now.get("by")
+        found.append(last._replace(title=f"{verb} by {who}", tone=tone))
+    elif ended and status == "expired":
+        told = {"expires_at": now.get("expires_at"), "required": now.get("required")}
+        found.append(Step("approval", "Nobody decided in time", event, told, "bad"))
+    elif found and status == "pending":
+        still = {**found[-1].details, "required": now.get("required"), "remaining": now.get("remaining")}
+        found[-1] = found[-1]._replace(details=still)
     return found
 
 
-def _vote(event: Event, vote: Mapping[str, Any]) -> Step:
-    allowed = vote.get("decision") in ("allow", "approve", "approved")
-    who = vote.get("name") or vote.get("by")
-    return Step(
-        "approval", f"{who} voted to {'allow' if allowed else 'deny'}", event, vote, "good" if allowed else "bad"
-    )
+def _use(
+    event: Event, before: Mapping[str, Any], said: Mapping[str, Any], moved_to: Mapping[str, Any] | None
+) -> Iterator[Step]:
+    """That the approval was used up."""
+    used = _approval(said).get("used_at")
+    if used and not _approval(before).get("used_at"):
+        title = "The approval was used: the action has begun"
+        if moved_to is not None:
+            title = "The approval moved to an identical request"
+        yield Step("approval", title, event, {"used_at": used, **(moved_to or {})})
 
 
 def _approval(said: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -168,11 +176,10 @@ def _outcome(event: Event, said: Mapping[str, Any]) -> Step:
     return Step("outcome", title, event, {name: said.get(name) for name in _OUTCOME}, tone)
 
 
-def _never_ran(event: Event, said: Mapping[str, Any]) -> Step:
-    if _approval(said).get("used_at"):
+def _never_ran(event: Event, said: Mapping[str, Any], moved_to: Mapping[str, Any] | None = None) -> Step:
+    why = _NEVER_RAN.get(str(said.get("resolution")), f"it was {said.get('status')} while it waited")
+    if moved_to is not None:
         why = "its approval moved to another request"
-    else:
-        why = _NEVER_RAN.get(str(said.get("resolution")), f"it was {said.get('status')} while it waited")
     tone = "neutral" if said.get("status") == "cancelled" else "bad"
     return Step("outcome", f"Never ran: {why}", event, {name: said.get(name) for name in _OUTCOME}, tone)
 
@@ -190,7 +197,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any], but: Iterable[s
 def loop_step(event: Event) -> Step:
     """A loop that was opened, resolved or cancelled."""
     said = data_of(event)
-    shown = ("description", "loop_type", "priority", "owner", "resolution")
+    shown = ("loop_id", "description", "loop_type", "priority", "owner", "resolution")
     details = {name: said.get(name) for name in shown}
     status = said.get("status")
     if status in ("resolved", "cancelled"):
@@ -201,7 +208,7 @@ def loop_step(event: Event) -> Step:
 def assumption_step(event: Event) -> Step:
     """An assumption that was made, or turned out to hold or not."""
     said = data_of(event)
-    details = {name: said.get(name) for name in ("assumption", "basis", "invalidated_reason")}
+    details = {name: said.get(name) for name in ("assumption_id", "assumption", "basis", "invalidated_reason")}
     if said.get("invalidated"):
         return Step("assumption", "Assumption invalidated", event, details, "bad")
     if said.get("validated"):
@@ -213,8 +220,8 @@ def relative_step(kind: str, event: Event, *, began: bool) -> Step:
     """The beginning or the end of the parent (`parent`) or of a sub-action (`sub_action`)."""
     said = data_of(event)
     what = "Parent action" if kind == "parent" else "Sub-action"
-    shown = ("declared_goal", "agent_id", "action_type", "status", "resolution")
-    details = {name: said.get(name) for name in shown if not (began and name == "resolution")}
+    shown = ("declared_goal", "action_id", "agent_id", "action_type", "status")
+    details = {name: said.get(name) for name in shown}
     if began:
         return Step(kind, f"{what} recorded", event, details)
     status = str(said.get("resolution") or said.get("status"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 KINDS = {
@@ -18,6 +19,7 @@ KINDS = {
     "sub_action": "Sub-action",
     "other": "Event",
 }
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _UNITS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
@@ -27,31 +29,46 @@ def label(name: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as text; an object as `name: value, …`, and one with a name and an id as `name (id)`."""
-    if value is None:
+    """A value as one text; an object as `name: value, …`."""
+    if value in (None, "", [], {}):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        if set(value) == {"id", "name"}:
-            return f"{value['name']} ({value['id']})" if value["name"] else str(value["id"])
-        given = (f"{label(str(name))}: {_part(part)}" for name, part in value.items() if part not in (None, [], {}))
-        return ", ".join(given)
+        return _object(value)
     if isinstance(value, (list, tuple)):
-        objects = any(isinstance(item, Mapping) for item in value)
-        return ("; " if objects else ", ").join(shown(item) for item in value) or "none"
-    return str(value)
+        return ("; " if _has_sentences(value) else ", ").join(map(shown, value))
+    text = str(value)
+    return moment(text) if _STAMP.fullmatch(text) else text
+
+
+def _object(value: Mapping[str, Any]) -> str:
+    if value.keys() <= {"id", "name", "hash"}:
+        return f"{value['name']} ({value['id']})" if value.get("name") else str(value.get("id"))
+    if {"policy", "approvals_required", "approver_roles", "given"} <= value.keys():
+        who = " or ".join(map(str, value["approver_roles"]))
+        return f"{value['policy'] or 'the agent'}: {value['given']} of {value['approvals_required']} by {who}"
+    given = (f"{label(str(name))}: {_part(part)}" for name, part in value.items() if part not in (None, "", [], {}))
+    return ", ".join(given)
 
 
 def _part(value: Any) -> str:
     return f"({shown(value)})" if isinstance(value, (Mapping, list, tuple)) else shown(value)
 
 
+def _has_sentences(items: Sequence[Any]) -> bool:
+    return any(isinstance(item, Mapping) or " " in str(item) for item in items)
+
+
 def details(step: Mapping[str, Any]) -> dict[str, str]:
-    """The details of a step that its title does not say already, as text by label."""
-    return {
-        label(name): text for name, value in step["details"].items() if (text := shown(value)) and text != step["title"]
-    }
+    """The details of a step that its title does not say already, as text by label; sentences have a line each."""
+    found = {}
+    for name, value in step["details"].items():
+        lines = isinstance(value, list) and _has_sentences(value)
+        text = "\n".join(map(shown, value)) if lines else shown(value)
+        if text != step["title"]:
+            found[label(name)] = text
+    return found
 
 
 def elapsed(milliseconds: float | None) -> str:

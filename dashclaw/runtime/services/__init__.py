@@ -27,6 +27,7 @@ from . import (
     policy_testing,
     preferences,
     recommendations,
+    replays,
     reports,
     routing,
     schedules,
@@ -74,5 +75,6 @@ CATEGORIES = (
     compliance,
     recommendations,
     sync,
+    replays,
 )
 OPERATIONS = tuple(operation for category in CATEGORIES for operation in category.OPERATIONS)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from dashclaw.cli.output import fields, inert, table
+from dashclaw._inert import inert
+from dashclaw.cli.output import fields, table
 
 from .conftest import Place
 

@@ -1,0 +1,146 @@
+"""The events of single records, and of what hangs together with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, literal_column, select
+
+from dashclaw._json import compact
+
+from .engine import Hot, decode
+from .tables import DECISION_MADE, events, evidence_entries, guard_decisions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .engine import Tx
+
+MOST_EVENTS = 1_000
+SEARCHED = 5_000
+NEAR = 20_000
+# Other organisations may write between two events of one transaction.
+_SAME_CHANGE = 1_000
+_E = events.c
+# Spelt out rather than bound, so that the planner sees that the partial indexes apply.
+_IS_CHANGE = _E.event != literal_column(f"'{DECISION_MADE}'")
+_NEXT = Hot(
+    select(_E.id, _E.created_at)
+    .where(_E.org_id == bindparam("org"), _E.id >= bindparam("least"))
+    .order_by(_E.id)
+    .limit(1)
+)
+_BETWEEN = (
+    select(events)
+    .where(_E.org_id == bindparam("org"), _E.id >= bindparam("least"), _E.id <= bindparam("greatest"))
+    .order_by(_E.id)
+)
+_DECISION = Hot(_BETWEEN.where(_E.resource_id == bindparam("decision"), _E.event == bindparam("name")).limit(1))
+_SAME = Hot(_BETWEEN.where(_E.event == bindparam("name"), _E.created_at == bindparam("at")).limit(1))
+
+
+def of_record(tx: Tx, org_id: str, kind: str, record_id: str) -> list[dict[str, Any]]:
+    """The events of one record, oldest first, at most 1,000; guard decisions have to be found by `of_decision`."""
+    query = (
+        select(events)
+        .where(_E.org_id == org_id, _E.resource_id == record_id, _IS_CHANGE, _E.resource_type == kind)
+        .order_by(_E.id)
+        .limit(MOST_EVENTS)
+    )
+    return [decode(events, row) for row in tx.all(query)]
+
+
+def naming(tx: Tx, org_id: str, kind: str, since: str, field: str, value: str) -> list[str]:
+    """The ids of records whose event says `field: value`, among the first 5,000 events of their kind after `since`.
+
+    So a record is found that was removed from its table.
+    """
+    first = (
+        select(_E.resource_id, _E.data)
+        .where(_E.org_id == org_id, _IS_CHANGE, _E.resource_type == kind, _E.created_at >= since)
+        .order_by(_E.created_at, _E.id)
+        .limit(SEARCHED)
+        .subquery()
+    )
+    query = select(first.c.resource_id, first.c.data)
+    query = query.where(first.c.data.contains(f'"{field}":{compact(value)}', autoescape=True))
+    found = (decode(events, row) for row in tx.all(query))
+    return list(dict.fromkeys(row["resource_id"] for row in found if _says(row["data"], field, value)))
+
+
+def _says(data: Any, field: str, value: str) -> bool:
+    return isinstance(data, dict) and data.get(field) == value
+
+
+def of_decision(tx: Tx, org_id: str, decision_id: str, before: int, at: str | None) -> dict[str, Any] | None:
+    """The event of a guard decision, made at `at`, that is not newer than the event `before`.
+
+    Decisions are in no index by their id: most events are theirs. The event of a decision stands right before that of
+    its action or, when the agent asked the guard first, up to minutes earlier. So the 20,000 ids before are looked
+    at, then those of the moment `at`.
+    """
+    found = _decision_between(tx, org_id, decision_id, max(0, before - NEAR), before)
+    if found is None and at is not None:
+        least = _first_since(tx, org_id, at, before)
+        found = _decision_between(tx, org_id, decision_id, least, min(before, least + NEAR))
+    return found
+
+
+def _decision_between(tx: Tx, org_id: str, decision_id: str, least: int, greatest: int) -> dict[str, Any] | None:
+    row = tx.one(_DECISION, org=org_id, decision=decision_id, name=DECISION_MADE, least=least, greatest=greatest)
+    return None if row is None else decode(events, row)
+
+
+def _first_since(tx: Tx, org_id: str, at: str, before: int) -> int:
+    """The least id of the organisation whose event is not older than `at`; ids are given in the order of time."""
+    least, greatest = 0, before
+    while least < greatest:
+        middle = (least + greatest) // 2
+        row = tx.one(_NEXT, org=org_id, least=middle)
+        if row is None or row["created_at"] >= at:
+            greatest = middle
+        else:
+            least = row["id"] + 1
+    return least
+
+
+def decision_after(tx: Tx, event: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The event of the decision that the transaction of `event` recorded after it."""
+    span = {"least": event["id"] + 1, "greatest": event["id"] + _SAME_CHANGE}
+    row = tx.one(_SAME, org=event["org_id"], name=DECISION_MADE, at=event["created_at"], **span)
+    return None if row is None else decode(events, row)
+
+
+def stored_decision(tx: Tx, org_id: str, decision_id: str) -> dict[str, Any] | None:
+    """The row of a decision exactly as it is stored, for its digest."""
+    d = guard_decisions.c
+    return tx.one(select(guard_decisions).where(d.org_id == org_id, d.id == decision_id))
+
+
+def entries(tx: Tx, org_id: str, event_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """The entries of the chain that stand for events: `{seq, hash, erased}` by the event's id."""
+    e = evidence_entries.c
+    wanted = sorted(set(event_ids))
+    found: dict[int, dict[str, Any]] = {}
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        query = select(e.event_id, e.seq, e.link, e.salt).where(e.org_id == org_id, e.event_id.in_(part))
+        for row in tx.all(query):
+            found[row["event_id"]] = {
+                "seq": row["seq"],
+                "hash": bytes(row["link"]).hex(),
+                "erased": row["salt"] is None,
+            }
+    return found
+
+
+def newest_before(tx: Tx, org_id: str, kind: str, record_id: str, before: int) -> dict[str, Any] | None:
+    """The last event of a record that is older than the event `before`."""
+    query = (
+        select(events)
+        .where(_E.org_id == org_id, _E.resource_id == record_id, _IS_CHANGE, _E.resource_type == kind, _E.id < before)
+        .order_by(_E.id.desc())
+        .limit(1)
+    )
+    row = tx.one(query)
+    return None if row is None else decode(events, row)
