@@ -28,7 +28,7 @@ GOAL_RATE = 2000
 GOAL_RATIO = 0.6
 SERVER = """
 import sys
-from dashclaw.runtime.bootstrap import DEFAULT_ORG, ensure_default_org
+from dashclaw.runtime.bootstrap import DEFAULT_ORG, SYSTEM, ensure_default_org
 from dashclaw.runtime.keys import new_key
 from dashclaw.runtime.runtime import Runtime
 from dashclaw.server.app import create_app
@@ -38,7 +38,7 @@ import uvicorn
 runtime = Runtime.open(sys.argv[1])
 ensure_default_org(runtime.store, starter_policies=False)
 with runtime.store.write(DEFAULT_ORG) as tx:
-    key, _ = new_key(tx, DEFAULT_ORG, "admin", "bench")
+    key, _ = new_key(tx, SYSTEM, "admin", "bench")
 app = create_app(runtime, ServerSettings())
 
 @app.post("/constant")

@@ -20,7 +20,7 @@ _HAPPENS: dict[str, tuple[str, ...]] = {
     "decision": _RECORD,
     "evidence": ("key.created", "key.rotated", "erased", "pruned"),
     "goal": _RECORD,
-    "guard": ("decision.created",),
+    "guard": ("decision.created", "decision.erased"),
     "handoff": _RECORD,
     "idea": _RECORD,
     "identity": ("created", "updated", "replaced", "revoked"),

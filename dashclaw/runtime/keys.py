@@ -24,9 +24,14 @@ def hash_key(raw: str) -> str:
     return hashlib.sha256(raw.encode()).hexdigest()
 
 
+def key_check(key_id: str, key_hash: str) -> str:
+    """What the log tells of a key's hash: enough to see that it was replaced, and not the hash."""
+    return hashlib.sha256(f"{key_id}:{key_hash}".encode()).hexdigest()[:32]
+
+
 def new_key(
     tx: Tx,
-    org_id: str,
+    caller: Caller,
     role: str,
     label: str | None,
     raw: str | None = None,
@@ -35,12 +40,16 @@ def new_key(
     operator: str | None = None,
     approver_roles: Sequence[str] = (),
 ) -> tuple[str, dict[str, Any]]:
-    """Make a key (`oc_live_` and 32 hex digits, unless `raw` is given), whose raw form is only returned."""
+    """Make a key (`oc_live_` and 32 hex digits, unless `raw` is given) for the caller's organisation.
+
+    Its raw form is only returned; the log tells that the key was made.
+    """
     raw = raw or PREFIX + secrets.token_hex(16)
+    key_id, hashed = f"key_{uuid.uuid4()}", hash_key(raw)
     row = {
-        "id": f"key_{uuid.uuid4()}",
-        "org_id": org_id,
-        "key_hash": hash_key(raw),
+        "id": key_id,
+        "org_id": caller.org_id,
+        "key_hash": hashed,
         "key_prefix": raw[:_SHOWN] if len(raw) > 2 * _SHOWN else raw[:3],
         "label": label,
         "role": role,
@@ -51,7 +60,10 @@ def new_key(
     }
     orgs.insert_key(tx, row)
     shown = {name: value for name, value in row.items() if name not in ("key_hash", "org_id")}
-    return raw, {**shown, "metadata": row["metadata"] or {}}
+    key = {**shown, "metadata": row["metadata"] or {}}
+    told = {**key, "check": key_check(key_id, hashed)}
+    tx.emit(caller, "key.created", "api_key", key_id, told)
+    return raw, key
 
 
 def caller_for_key(tx: Tx, raw: str) -> Caller | None:

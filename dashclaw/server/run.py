@@ -9,7 +9,7 @@ from typing import NamedTuple
 import uvicorn
 
 from dashclaw.errors import ConfigurationError
-from dashclaw.runtime.bootstrap import DEFAULT_ORG, ensure_default_org
+from dashclaw.runtime.bootstrap import DEFAULT_ORG, SYSTEM, ensure_default_org
 from dashclaw.runtime.keys import new_key
 from dashclaw.runtime.runtime import Runtime
 from dashclaw.runtime.settings import Settings
@@ -62,10 +62,10 @@ def _first_keys(runtime: Runtime, settings: ServerSettings) -> tuple[str | None,
     with runtime.store.write(DEFAULT_ORG) as tx:
         if orgs.active_keys(tx, DEFAULT_ORG):
             return None, None
-        agent, _ = new_key(tx, DEFAULT_ORG, "member", "agent")
+        agent, _ = new_key(tx, SYSTEM, "member", "agent")
         if settings.admin_key is not None:
             return None, agent
-        admin, _ = new_key(tx, DEFAULT_ORG, "admin", "operator")
+        admin, _ = new_key(tx, SYSTEM, "admin", "operator")
         return admin, agent
 
 

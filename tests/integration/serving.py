@@ -12,7 +12,7 @@ from typing import NamedTuple
 import uvicorn
 from fastapi import FastAPI
 
-from dashclaw.runtime.bootstrap import DEFAULT_ORG, ensure_default_org
+from dashclaw.runtime.bootstrap import DEFAULT_ORG, SYSTEM, ensure_default_org
 from dashclaw.runtime.clock import Clock, utc_now
 from dashclaw.runtime.keys import new_key
 from dashclaw.runtime.runtime import Runtime
@@ -40,8 +40,8 @@ def served(database: str, *, clock: Clock = utc_now, **settings: object) -> Iter
     try:
         ensure_default_org(runtime.store, starter_policies=False)
         with runtime.store.write(DEFAULT_ORG) as tx:
-            admin, _ = new_key(tx, DEFAULT_ORG, "admin", "operator")
-            agent, _ = new_key(tx, DEFAULT_ORG, "member", "agent")
+            admin, _ = new_key(tx, SYSTEM, "admin", "operator")
+            agent, _ = new_key(tx, SYSTEM, "member", "agent")
         app = create_app(runtime, ServerSettings(**settings))  # type: ignore[arg-type]
         sock = socket.socket()
         sock.bind(("127.0.0.1", 0))

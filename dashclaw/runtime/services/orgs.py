@@ -77,7 +77,7 @@ def create(tx: Tx, call: Invocation) -> dict[str, Any]:
     if rows.slug_taken(tx, body.slug):
         raise conflict(f"The slug {body.slug!r} is taken")
     org = rows.insert(tx, "org_" + os.urandom(12).hex(), body.name, body.slug, body.unknown or None)
-    raw, key = new_key(tx, org["id"], "admin", "first key")
+    raw, key = new_key(tx, call.caller._replace(org_id=org["id"]), "admin", "first key")
     tx.emit(call.caller, "org.created", "organization", org["id"], _wire(org))
     return answer_with_warnings({"organization": _wire(org), "api_key": _secret(raw, key)}, body)
 
@@ -116,14 +116,13 @@ def create_key(tx: Tx, call: Invocation) -> dict[str, Any]:
     body: KeyInput = call.body
     raw, key = new_key(
         tx,
-        org["id"],
+        call.caller._replace(org_id=org["id"]),
         body.role,
         body.label,
         metadata=body.unknown or None,
         operator=body.operator,
         approver_roles=_approver_roles(body),
     )
-    tx.emit(call.caller, "key.created", "api_key", key["id"], key)
     return answer_with_warnings({"api_key": _secret(raw, key), "key": key}, call.body)
 
 

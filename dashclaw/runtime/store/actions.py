@@ -12,7 +12,7 @@ from .engine import Hot, decode, encode
 from .tables import action_counts, actions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .engine import Tx
 
@@ -127,6 +127,18 @@ def _read(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for action_id, row in waited.items():
             row["votes"] = votes.get(action_id, [])
     return found
+
+
+def walk(tx: Tx, org_id: str, size: int) -> Iterator[list[dict[str, Any]]]:
+    """Every action of the organisation in the order of ids, by pages."""
+    after = ""
+    while True:
+        query = select(actions).where(_A.org_id == org_id, _A.action_id > after).order_by(_A.action_id).limit(size)
+        found = _read(tx, tx.all(query))
+        if not found:
+            return
+        yield found
+        after = found[-1]["action_id"]
 
 
 def page(tx: Tx, org_id: str, filters: Mapping[str, Any], size: int, offset: int) -> list[dict[str, Any]]:

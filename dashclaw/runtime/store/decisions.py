@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import sha256
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import ScalarSelect, Table, bindparam, delete, func, or_, select, update
+from sqlalchemy import ScalarSelect, Table, bindparam, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dashclaw._json import compact
@@ -19,7 +19,7 @@ from .hot import hot_insert
 from .tables import decision_counts, decision_hours, guard_decisions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from .engine import Tx
 
@@ -49,6 +49,13 @@ FIXED_COLUMNS = (
     "facts",
     "created_at",
 )
+_IN_ORDER = Hot(
+    select(*(_D[name] for name in FIXED_COLUMNS))
+    .where(_D.org_id == bindparam("org"))
+    .where(tuple_(_D.created_at, _D.id) > tuple_(bindparam("at"), bindparam("but")))
+    .order_by(_D.created_at, _D.id)
+    .limit(bindparam("most"))
+)
 _FIXED = itemgetter(*FIXED_COLUMNS)
 _NOTHING = "\x01"
 
@@ -74,6 +81,33 @@ _IN_WINDOW = Hot(
         .subquery()
     )
 )
+_TIMES_BEFORE = Hot(
+    select(_D.created_at)
+    .where(_D.org_id == bindparam("org"), _D.agent_id == bindparam("agent"), _D.created_at > bindparam("since"))
+    .where(_D.created_at <= bindparam("at"), or_(_D.created_at < bindparam("at"), _D.id < bindparam("before")))
+    .order_by(_D.created_at.desc(), _D.id.desc())
+    .limit(bindparam("most"))
+)
+_NEXT = (
+    select(
+        _D.id,
+        _D.agent_id,
+        _D.action_type,
+        _D.decision,
+        _D.reasons,
+        _D.warnings,
+        _D.context,
+        _D.policy_set,
+        _D.facts,
+        _D.created_at,
+    )
+    .where(_D.org_id == bindparam("org"), _D.created_at >= bindparam("at"), _D.created_at <= bindparam("until"))
+    .where(or_(_D.created_at > bindparam("at"), _D.id > bindparam("after")))
+    .order_by(_D.created_at, _D.id)
+    .limit(bindparam("most"))
+)
+_IN_ORDER = Hot(_NEXT)
+_IN_ORDER_OF_AGENT = Hot(_NEXT.where(_D.agent_id == bindparam("agent")))
 _FIND = Hot(select(guard_decisions).where(_D.org_id == bindparam("org"), _D.id == bindparam("decision_id")))
 _LINK = Hot(
     update(guard_decisions)
@@ -122,8 +156,30 @@ def row_digest(stored: Mapping[str, Any]) -> str:
     The values of `FIXED_COLUMNS` stand one after the other, NUL between them, numbers in decimal, U+0001 for NULL.
     Stored text holds no NUL, so that no other row has the same bytes.
     """
-    values = [value if type(value) is str else _NOTHING if value is None else str(value) for value in _FIXED(stored)]
-    return sha256("\0".join(values).encode()).hexdigest()
+    return _digest(_FIXED(stored))
+
+
+def _digest(values: Iterable[Any]) -> str:
+    texts = [value if type(value) is str else _NOTHING if value is None else str(value) for value in values]
+    return sha256("\0".join(texts).encode()).hexdigest()
+
+
+class Stored(NamedTuple):
+    """A decision as it is stored, told by its digest."""
+
+    id: str
+    created_at: str
+    policy_set: str | None
+    digest: str
+
+
+def walk(tx: Tx, org_id: str, size: int) -> Iterator[list[Stored]]:
+    """Every decision of the organisation in the order of time, by pages."""
+    at, policy_set = FIXED_COLUMNS.index("created_at"), FIXED_COLUMNS.index("policy_set")
+    after = ("", "")
+    while page := tx.tuples(_IN_ORDER, org=org_id, at=after[0], but=after[1], most=size):
+        yield [Stored(row[0], row[at], row[policy_set], _digest(row)) for row in page]
+        after = (page[-1][at], page[-1][0])
 
 
 def forget(tx: Tx, org_id: str, after: tuple[str, str], before: str, most: int) -> tuple[int, tuple[str, str] | None]:
@@ -161,6 +217,38 @@ def count_in_window(tx: Tx, org_id: str, agent_id: str, minutes: int, most: int,
     """
     since = ago(tx.now, minutes=minutes)
     return int(tx.scalar(_IN_WINDOW, org=org_id, agent=agent_id, since=since, most=most, but=but))
+
+
+def times_before(tx: Tx, org_id: str, agent_id: str, since: str, place: tuple[str, str], most: int) -> list[str]:
+    """When the agent's last decisions after `since` and before a place in the order of time were made, oldest first."""
+    params = {"org": org_id, "agent": agent_id, "since": since, "at": place[0], "before": place[1], "most": most}
+    return [row["created_at"] for row in reversed(tx.all(_TIMES_BEFORE, **params))]
+
+
+def in_order(tx: Tx, org_id: str, after: tuple[str, str], until: str, agent_id: str | None, most: int) -> list[Any]:
+    """The next decisions after a place in the order of time, as they are stored: those columns that decide again."""
+    params = {"org": org_id, "at": after[0], "after": after[1], "until": until, "most": most}
+    if agent_id is None:
+        return tx.all(_IN_ORDER, **params)
+    return tx.all(_IN_ORDER_OF_AGENT, **params, agent=agent_id)
+
+
+def place_of_newest(tx: Tx, org_id: str, until: str, agent_id: str | None, number: int) -> tuple[str, str] | None:
+    """The place of the decision before the `number` newest ones, None when there are no more than those."""
+    query = select(_D.created_at, _D.id).where(_D.org_id == org_id, _D.created_at <= until)
+    if agent_id is not None:
+        query = query.where(_D.agent_id == agent_id)
+    row = tx.one(query.order_by(_D.created_at.desc(), _D.id.desc()).offset(number).limit(1))
+    return None if row is None else (row["created_at"], row["id"])
+
+
+def count_between(tx: Tx, org_id: str, after: tuple[str, str], until: str, agent_id: str | None) -> int:
+    """How many decisions there are after a place in the order of time."""
+    query = select(func.count()).select_from(guard_decisions).where(_D.org_id == org_id, _D.created_at <= until)
+    query = query.where(_D.created_at >= after[0], or_(_D.created_at > after[0], _D.id > after[1]))
+    if agent_id is not None:
+        query = query.where(_D.agent_id == agent_id)
+    return int(tx.scalar(query))
 
 
 def find(tx: Tx, org_id: str, decision_id: str) -> dict[str, Any] | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, literal_column, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .engine import Hot, decode
 from .tables import (
+    DECISION_ERASED,
     DECISION_MADE,
     events,
     evidence_checkpoints,
@@ -26,6 +27,8 @@ _E = events.c
 _N = evidence_entries.c
 _H = evidence_heads.c
 _P = evidence_checkpoints.c
+# Spelt out, or SQLite does not use the partial indexes.
+_CHANGE = text(f"events.event <> '{DECISION_MADE}'")
 _IDENTITY = (_E.id, _E.created_at, _E.event, _E.actor_type, _E.actor_id, _E.agent_id, _E.resource_type, _E.resource_id)
 _UNLINKED = Hot(
     select(*_IDENTITY, _E.data)
@@ -131,3 +134,74 @@ def checkpoints(tx: Tx, org_id: str, after: int, until: int | None = None) -> li
     """The checkpoints of more than `after` entries and at most `until`, the smallest first."""
     query = select(evidence_checkpoints).where(_P.org_id == org_id, _P.size > after)
     return tx.all((query if until is None else query.where(_P.size <= until)).order_by(_P.size))
+
+
+_BESIDE = evidence_entries.outerjoin(events, (_E.id == _N.event_id) & (_E.org_id == _N.org_id))
+_ENTRIES = Hot(
+    select(_N.seq, _N.event_id, _N.salt, _N.content, _N.link, _N.record, *_IDENTITY, _E.data)
+    .select_from(_BESIDE)
+    .where(_N.org_id == bindparam("org"), _N.seq > bindparam("after"))
+    .order_by(_N.seq)
+    .limit(bindparam("most"))
+)
+_EVENTS_BETWEEN = Hot(
+    select(_E.id).where(_E.org_id == bindparam("org"), _E.id > bindparam("after"), _E.id <= bindparam("until"))
+)
+_COUNT_BETWEEN = Hot(
+    select(func.count()).where(_E.org_id == bindparam("org"), _E.id > bindparam("after"), _E.id <= bindparam("until"))
+)
+
+
+def entries(tx: Tx, org_id: str, after: int, most: int) -> list[tuple[Any, ...]]:
+    """The entries after `after`, each beside its event: seq, event_id, salt, content, link, record, then the event.
+
+    The event is id, created_at, event, actor_type, actor_id, agent_id, resource_type, resource_id and data, each None
+    when it is gone.
+    """
+    return tx.tuples(_ENTRIES, org=org_id, after=after, most=most)
+
+
+def events_between(tx: Tx, org_id: str, after: int, until: int) -> int:
+    """How many events of the organisation have an id above `after` and up to `until`."""
+    return int(tx.scalar(_COUNT_BETWEEN, org=org_id, after=after, until=until))
+
+
+def event_ids_between(tx: Tx, org_id: str, after: int, until: int) -> list[int]:
+    """The ids of those events."""
+    return [row[0] for row in tx.tuples(_EVENTS_BETWEEN, org=org_id, after=after, until=until)]
+
+
+def tail_span(tx: Tx, org_id: str, after: int) -> tuple[int, int | None, int | None]:
+    """How many events come after an id, the first of them and the last."""
+    found = (func.count().label("n"), func.min(_E.id).label("first"), func.max(_E.id).label("last"))
+    query = select(*found).where(_E.org_id == org_id, _E.id > after)
+    row = tx.all(query)[0]
+    return row["n"], row["first"], row["last"]
+
+
+_VERDICTS = Hot(
+    select(_E.id, _E.resource_id, _E.data, _E.created_at)
+    .where(_E.org_id == bindparam("org"), _E.id > bindparam("after"))
+    .where(_E.event.in_([literal_column(f"'{name}'") for name in (DECISION_MADE, DECISION_ERASED)]))
+    .order_by(_E.id)
+    .limit(bindparam("most"))
+)
+
+
+def decision_events(tx: Tx, org_id: str, after: int, most: int) -> list[tuple[Any, ...]]:
+    """What was told of decisions, by the id of the event: id, decision, data as stored, moment."""
+    return tx.tuples(_VERDICTS, org=org_id, after=after, most=most)
+
+
+def last_told(tx: Tx, org_id: str, resource_type: str, resource_id: str, names: Sequence[str]) -> str | None:
+    """The data of the newest event with one of these names about a record, as stored."""
+    query = select(_E.data).where(_E.org_id == org_id, _E.resource_id == resource_id, _CHANGE)
+    query = query.where(_E.resource_type == resource_type, _E.event.in_(names)).order_by(_E.id.desc()).limit(1)
+    found: str | None = tx.scalar(query)
+    return found
+
+
+def told_of(tx: Tx, org_id: str, name: str, after: int, most: int) -> list[tuple[int, str]]:
+    """Records that events with a name are about: the event's id and the record's, in the order of ids."""
+    query = select(_E.id, _E.resource_id).where(_E.org_id == org_id, _E.event == name, _E.id > after)
+    return [(row["id"], row["resource_id"]) for row in tx.all(query.order_by(_E.id).limit(most))]

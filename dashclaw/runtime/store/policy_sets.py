@@ -62,3 +62,9 @@ def _texts(tx: Tx, table: Table, org_id: str, names: Iterable[str]) -> dict[str,
 def _chunks(names: list[str]) -> Iterator[list[str]]:
     for start in range(0, len(names), _AT_ONCE):
         yield names[start : start + _AT_ONCE]
+
+
+def every(tx: Tx, table: Table, org_id: str) -> list[tuple[str, str]]:
+    """Every hash of the organisation in a table, with its text."""
+    query = select(table.c.hash, table.c.document).where(table.c.org_id == org_id).order_by(table.c.hash)
+    return [(row["hash"], row["document"]) for row in tx.all(query)]

@@ -34,11 +34,11 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def new_agent(server: Served) -> Http:
     """An agent whose key was not used before, made past the server's limit."""
-    from dashclaw.runtime.bootstrap import DEFAULT_ORG
+    from dashclaw.runtime.bootstrap import DEFAULT_ORG, SYSTEM
     from dashclaw.runtime.keys import new_key
 
     with server.runtime.store.write(DEFAULT_ORG) as tx:
-        return Http(server.url, new_key(tx, DEFAULT_ORG, "member", None)[0])
+        return Http(server.url, new_key(tx, SYSTEM, "member", None)[0])
 
 
 def replies(http: Http) -> dict[str, Reply]:

@@ -61,6 +61,7 @@ from .routing import (
 )
 from .security import security_findings
 from .spine import (
+    DECISION_ERASED,
     DECISION_MADE,
     action_counts,
     actions,
@@ -89,6 +90,7 @@ from .tokens import (
 from .webhooks import signal_states, webhook_deliveries, webhooks
 
 __all__ = [
+    "DECISION_ERASED",
     "DECISION_MADE",
     "action_counts",
     "actions",

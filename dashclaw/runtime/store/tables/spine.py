@@ -20,6 +20,7 @@ from .columns import flag, json_column, key, metadata
 # Guard decisions are most of the events, change nothing and have a list of their own: the log of changes leaves
 # them out, and so do its indexes. Measured: 7 µs of a guard call per index.
 DECISION_MADE = "guard.decision.created"
+DECISION_ERASED = "guard.decision.erased"
 _CHANGE = text(f"event <> '{DECISION_MADE}'")
 
 

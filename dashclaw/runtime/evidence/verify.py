@@ -1,0 +1,237 @@
+"""Verifies the chain of a live database: every entry, its event, the checkpoints, and the rows it speaks of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from ..policy_sets import hash_of
+from ..store import evidence as rows
+from ..store import policy_sets as policy_rows
+from ..store.tables import policy_sets, policy_versions
+from .chain import genesis, record
+from .checkpoints import Checkpoint
+from .findings import Findings, Report
+from .live import Lost, compare_rows
+from .merkle import Frontier
+from .spans import Spans
+from .trust import Trust
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+
+    from ..store.engine import Store, Tx
+
+PAGE = 5000
+ERASED, PRUNED = "evidence.erased", "evidence.pruned"
+
+# Told how many entries are done and how many there are.
+Progress = Callable[[int, int], None]
+
+
+def _silent(_: int, __: int) -> None:
+    """Tell nobody."""
+
+
+def verify(
+    store: Store,
+    org_id: str,
+    *,
+    trusted: Sequence[str] = (),
+    anchors: Sequence[Checkpoint] = (),
+    live_rows: bool = True,
+    progress: Progress = _silent,
+) -> Report:
+    """Verify an organisation's chain from one consistent snapshot.
+
+    `trusted` are ids of keys that are known from elsewhere; without any, the keys of the database are believed.
+    `anchors` are checkpoints that were kept elsewhere. `live_rows` says whether decisions, actions, policies and keys
+    are compared with what was recorded about them. Memory does not grow with the chain.
+    """
+    with store.read() as tx:
+        findings = Findings()
+        walk = _Walk(tx, org_id, findings, Trust(rows.keys(tx), trusted, findings), anchors)
+        walk.run(progress)
+        walk.check_end()
+        sets = _check_policies(tx, org_id, findings)
+        lost = Lost(walk.pruned_until, walk.decisions_pruned)
+        compared = compare_rows(tx, org_id, findings, sets, lost) if live_rows else 0
+        count, first, last = rows.tail_span(tx, org_id, walk.event_id)
+        return Report(
+            org_id=org_id,
+            findings=tuple(findings.found),
+            left_out=findings.left_out,
+            entries=walk.tree.size,
+            root=walk.tree.root().hex(),
+            link=walk.before.hex(),
+            unlinked=count,
+            tail_first=first,
+            tail_last=last,
+            erased=walk.erased.count(),
+            pruned=walk.pruned.count(),
+            checkpoints=walk.checked,
+            covered=walk.covered,
+            rows=compared,
+        )
+
+
+class _Walk:
+    """One pass over the entries, from the first to the last."""
+
+    def __init__(self, tx: Tx, org_id: str, findings: Findings, trust: Trust, anchors: Sequence[Checkpoint]) -> None:
+        self.tx = tx
+        self.org_id = org_id
+        self.findings = findings
+        self.trust = trust
+        self.anchors = sorted(anchors, key=lambda kept: kept.read()["size"])
+        self.tree = Frontier()
+        self.before = genesis(org_id)
+        self.event_id = self.seen = 0
+        self.gaps = False
+        self.checked = self.covered = 0
+        self.erased, self.pruned, self.excused = Spans(), Spans(), Spans()
+        self.pruned_until = self.decisions_pruned = ""
+
+    def run(self, progress: Progress) -> None:
+        """Check every entry and every checkpoint up to the last entry."""
+        head = rows.head(self.tx, self.org_id)
+        expected = head.size if head else 0
+        seq = 0
+        while page := rows.entries(self.tx, self.org_id, seq, PAGE):
+            last = page[-1][0]
+            due = self._due(seq, last)
+            start = 0
+            for size, checkpoint in due:
+                end = start if self.gaps else max(start, min(size - seq, len(page)))
+                self._entries(page[start:end])
+                start = end
+                self._check(checkpoint, size)
+            self._entries(page[start:])
+            self._look_for_inserted(page)
+            seq = last
+            progress(seq, max(seq, expected))
+
+    def _due(self, after: int, until: int) -> list[tuple[int, Checkpoint]]:
+        """Checkpoints of the database and from elsewhere over these entries, by size."""
+        kept = rows.checkpoints(self.tx, self.org_id, after, until)
+        found = [(row["size"], Checkpoint(row["text"], row["signature"])) for row in kept]
+        while self.anchors and self.anchors[0].read()["size"] <= until:
+            anchor = self.anchors.pop(0)
+            found.append((anchor.read()["size"], anchor))
+        return sorted(found)
+
+    def _entries(self, page: Sequence[tuple[Any, ...]]) -> None:
+        before, append = self.before, self.tree.append
+        for row in page:
+            seq, committed, linked, at = row[0], row[3], row[4], row[7]
+            if seq != self.tree.size + 1 and not self.gaps:
+                self._gap(seq)
+            if at is None:
+                line = self._kept_record(seq, row)
+            else:
+                line = record(seq, row[6:14], committed)
+                salt, data, name = row[2], row[14], row[8]
+                if salt is None:
+                    self.erased.add(seq)
+                elif sha256(salt + data.encode()).digest() != committed:
+                    self.findings.add("changed", seq, f"the data of event {row[1]} is not what was linked")
+                elif name in (ERASED, PRUNED):
+                    self._excuse(data)
+            if line is not None and sha256(b"\x00" + before + line.encode()).digest() != linked:
+                self.findings.add("relinked", seq, f"event {row[1]} or its link is not what was linked")
+            before = linked
+            append(linked)
+        if page:
+            self.before, self.event_id = before, page[-1][1]
+
+    def _gap(self, seq: int) -> None:
+        first = self.tree.size + 1
+        self.findings.add("missing", first, "gone from the chain", until=seq - 1)
+        # The tree has lost its shape; what comes after is still checked link by link.
+        self.gaps = True
+
+    def _kept_record(self, seq: int, row: tuple[Any, ...]) -> str | None:
+        line: str | None = row[5]
+        if line is None:
+            self.findings.add("removed", seq, f"event {row[1]} is gone")
+            return None
+        self.pruned.add(seq)
+        try:
+            self.pruned_until = max(self.pruned_until, str(json.loads(line)[2]))
+        except (ValueError, IndexError, TypeError):
+            self.findings.add("relinked", seq, "its record cannot be read")
+            return None
+        return line
+
+    def _excuse(self, data: str) -> None:
+        stated = json.loads(data)
+        for first, last in stated.get("entries") or ():
+            self.excused.add(first, last)
+        self.decisions_pruned = max(self.decisions_pruned, stated.get("decisions_before") or "")
+
+    def _look_for_inserted(self, page: Sequence[tuple[Any, ...]]) -> None:
+        known = {row[1] for row in page if row[7] is not None}
+        first, last = self.seen, page[-1][1]
+        self.seen = last
+        if rows.events_between(self.tx, self.org_id, first, last) == len(known):
+            return
+        for event_id in rows.event_ids_between(self.tx, self.org_id, first, last):
+            if event_id not in known:
+                after = sum(1 for row in page if row[1] < event_id)
+                near = page[max(0, after - 1)][0]
+                self.findings.add("inserted", near, f"event {event_id} stands after it and was never linked")
+
+    def _check(self, checkpoint: Checkpoint, size: int) -> None:
+        stated = self.trust.states(*checkpoint)
+        if stated is None:
+            return
+        self.checked += 1
+        if stated.get("org") != self.org_id or stated.get("size") != size:
+            self.findings.add("signature", size, f"the checkpoint kept for {size} entries states another chain")
+        elif not self.gaps and self.tree.root().hex() != stated.get("root"):
+            detail = f"not the ones that the checkpoint of {stated.get('at')} covers"
+            self.findings.add("rewritten", self.covered + 1, detail, until=size)
+        else:
+            self.covered = size
+
+    def check_end(self) -> None:
+        """Check what lies beyond the last entry: checkpoints that cover more, the noted end, unexplained removals."""
+        size = self.tree.size
+        for beyond, checkpoint in self._due(size, 2**62):
+            if self.trust.states(*checkpoint) is not None:
+                self.checked += 1
+                self.findings.add("truncated", size + 1, f"gone: a checkpoint covers {beyond} entries", until=beyond)
+        head = rows.head(self.tx, self.org_id)
+        if head is not None and head.size > size and not self.gaps:
+            self.findings.add("truncated", size + 1, "gone from the end of the chain", until=head.size)
+        elif (head is None and size) or (head is not None and not self.gaps and head[:3] != self._end()):
+            self.findings.add("relinked", size, "the noted end of the chain is not its last entry")
+        for spans, what in ((self.erased, "its text is gone"), (self.pruned, "its event is gone")):
+            for first, last in spans.without(self.excused):
+                self.findings.add("removed", first, f"{what} and nothing recorded says why", until=last)
+
+    def _end(self) -> tuple[int, int, bytes]:
+        return self.tree.size, self.event_id, self.before
+
+
+def _check_policies(tx: Tx, org_id: str, findings: Findings) -> set[str]:
+    """Check every policy and set against its own hash; returns the names of the sets that are whole."""
+    versions = _texts(tx, org_id, findings, policy_versions, "policy")
+    sets = _texts(tx, org_id, findings, policy_sets, "set of policies")
+    for name, document in list(sets.items()):
+        if gone := sorted(set(json.loads(document)["policies"]) - set(versions)):
+            findings.add("policy", None, f"the policy {gone[0][:16]}… of the set {name[:16]}… is gone")
+            del sets[name]
+    return set(sets)
+
+
+def _texts(tx: Tx, org_id: str, findings: Findings, table: Table, what: str) -> dict[str, str]:
+    found = {}
+    for name, document in policy_rows.every(tx, table, org_id):
+        if hash_of(document) == name:
+            found[name] = document
+        else:
+            findings.add("policy", None, f"the text of the {what} {name[:16]}… is another one")
+    return found
