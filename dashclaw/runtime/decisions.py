@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashclaw._canonical import canonical
 
-from .approvers import met
+from .approvers import met, need_row
 from .clock import ago
 from .guard import BudgetNeed, Decision, Facts, Needs, RemoteAnswer, decide
 from .lifecycle import publish
@@ -207,7 +207,7 @@ def _wire(row: Mapping[str, Any], verdict: Decision, approval: Mapping[str, Any]
         "policy_set": row["policy_set"],
     }
     if verdict.approvals:
-        found["approvals"] = [need._asdict() for need in verdict.approvals]
+        found["approvals"] = [need_row(need) for need in verdict.approvals]
     if approval is not None:
         found["approval"] = {"action_id": approval["action_id"], "by": approval["decided_by"]}
     return found

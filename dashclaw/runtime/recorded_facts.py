@@ -22,7 +22,7 @@ class Recorded(NamedTuple):
     """What a row keeps beside the action: the facts, the approval that was used, and which texts were masked."""
 
     facts: Facts
-    approval: Mapping[str, str] | None
+    approval: Mapping[str, Any] | None
     redacted: tuple[str, ...]
 
 
@@ -39,7 +39,7 @@ def pack(facts: Facts, approval: Mapping[str, Any] | None, redacted: Iterable[st
     if facts.remotes:
         found["remotes"] = {policy_id: _packed(answer) for policy_id, answer in facts.remotes.items()}
     if approval is not None:
-        found["approval"] = {"action_id": approval["action_id"], "by": approval["decided_by"]}
+        found["approval"] = {"action_id": approval["action_id"], "decided_by": approval["decided_by"]}
     if names := list(redacted):
         found["redacted"] = names
     return found or None
@@ -77,6 +77,6 @@ def unpack(stored: Mapping[str, Any] | None, settings: Settings) -> Recorded:
     return Recorded(facts, known.get("approval"), tuple(known.get("redacted", ())))
 
 
-def approved_by(approval: Mapping[str, str]) -> str:
-    """The reason that a used approval adds."""
-    return f"Approved by {approval['by']} as {approval['action_id']}"
+def approved_by(approval: Mapping[str, Any]) -> str:
+    """The reason that a used approval adds; the action's row says it, and so does what is recorded of it."""
+    return f"Approved by {approval['decided_by']} as {approval['action_id']}"

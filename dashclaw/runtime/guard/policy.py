@@ -266,7 +266,9 @@ def with_defaults(policy_type: str, rules: Mapping[str, Any]) -> dict[str, Any]:
 
 def _complaints(where: str, rules: Mapping[Any, Any], fields: Mapping[str, Field]) -> list[str]:
     found = [
-        f"{where}.{key!s:.80} is unknown; this place knows {', '.join(fields)}." for key in rules if key not in fields
+        f"{where}.{key!s:.80} is unknown; this place knows {', '.join(fields)}."
+        for key in sorted(rules, key=str)
+        if key not in fields
     ]
     for key, field in fields.items():
         value = rules.get(key)

@@ -133,7 +133,8 @@ OPERATIONS = (
         "guard",
         query=DecisionPage,
         role="readonly",
-    ),    Operation(
+    ),
+    Operation(
         "get_guard_decision",
         "GET",
         "/api/guard/decisions/{decision_id}",

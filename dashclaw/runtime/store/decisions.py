@@ -81,33 +81,6 @@ _IN_WINDOW = Hot(
         .subquery()
     )
 )
-_TIMES_BEFORE = Hot(
-    select(_D.created_at)
-    .where(_D.org_id == bindparam("org"), _D.agent_id == bindparam("agent"), _D.created_at > bindparam("since"))
-    .where(_D.created_at <= bindparam("at"), or_(_D.created_at < bindparam("at"), _D.id < bindparam("before")))
-    .order_by(_D.created_at.desc(), _D.id.desc())
-    .limit(bindparam("most"))
-)
-_NEXT = (
-    select(
-        _D.id,
-        _D.agent_id,
-        _D.action_type,
-        _D.decision,
-        _D.reasons,
-        _D.warnings,
-        _D.context,
-        _D.policy_set,
-        _D.facts,
-        _D.created_at,
-    )
-    .where(_D.org_id == bindparam("org"), _D.created_at >= bindparam("at"), _D.created_at <= bindparam("until"))
-    .where(or_(_D.created_at > bindparam("at"), _D.id > bindparam("after")))
-    .order_by(_D.created_at, _D.id)
-    .limit(bindparam("most"))
-)
-_IN_ORDER = Hot(_NEXT)
-_IN_ORDER_OF_AGENT = Hot(_NEXT.where(_D.agent_id == bindparam("agent")))
 _FIND = Hot(select(guard_decisions).where(_D.org_id == bindparam("org"), _D.id == bindparam("decision_id")))
 _LINK = Hot(
     update(guard_decisions)
@@ -217,38 +190,6 @@ def count_in_window(tx: Tx, org_id: str, agent_id: str, minutes: int, most: int,
     """
     since = ago(tx.now, minutes=minutes)
     return int(tx.scalar(_IN_WINDOW, org=org_id, agent=agent_id, since=since, most=most, but=but))
-
-
-def times_before(tx: Tx, org_id: str, agent_id: str, since: str, place: tuple[str, str], most: int) -> list[str]:
-    """When the agent's last decisions after `since` and before a place in the order of time were made, oldest first."""
-    params = {"org": org_id, "agent": agent_id, "since": since, "at": place[0], "before": place[1], "most": most}
-    return [row["created_at"] for row in reversed(tx.all(_TIMES_BEFORE, **params))]
-
-
-def in_order(tx: Tx, org_id: str, after: tuple[str, str], until: str, agent_id: str | None, most: int) -> list[Any]:
-    """The next decisions after a place in the order of time, as they are stored: those columns that decide again."""
-    params = {"org": org_id, "at": after[0], "after": after[1], "until": until, "most": most}
-    if agent_id is None:
-        return tx.all(_IN_ORDER, **params)
-    return tx.all(_IN_ORDER_OF_AGENT, **params, agent=agent_id)
-
-
-def place_of_newest(tx: Tx, org_id: str, until: str, agent_id: str | None, number: int) -> tuple[str, str] | None:
-    """The place of the decision before the `number` newest ones, None when there are no more than those."""
-    query = select(_D.created_at, _D.id).where(_D.org_id == org_id, _D.created_at <= until)
-    if agent_id is not None:
-        query = query.where(_D.agent_id == agent_id)
-    row = tx.one(query.order_by(_D.created_at.desc(), _D.id.desc()).offset(number).limit(1))
-    return None if row is None else (row["created_at"], row["id"])
-
-
-def count_between(tx: Tx, org_id: str, after: tuple[str, str], until: str, agent_id: str | None) -> int:
-    """How many decisions there are after a place in the order of time."""
-    query = select(func.count()).select_from(guard_decisions).where(_D.org_id == org_id, _D.created_at <= until)
-    query = query.where(_D.created_at >= after[0], or_(_D.created_at > after[0], _D.id > after[1]))
-    if agent_id is not None:
-        query = query.where(_D.agent_id == agent_id)
-    return int(tx.scalar(query))
 
 
 def find(tx: Tx, org_id: str, decision_id: str) -> dict[str, Any] | None:

@@ -62,7 +62,12 @@ _WINDOW = union_all(
     _spent(token_reports).where(_R.created_at > bindparam("since"), _R.created_at < bindparam("until")),
 ).subquery()
 _IN_WINDOW = Hot(select(func.sum(_WINDOW.c.tokens).label("tokens"), func.sum(_WINDOW.c.cost).label("cost")))
-
+_PAST = union_all(
+    _spent(token_hours).where(_H.hour > bindparam("hour"), _H.hour < bindparam("last_hour")),
+    _spent(token_reports).where(_R.created_at > bindparam("since"), _R.created_at <= bindparam("until")),
+    _spent(token_reports).where(_R.created_at >= bindparam("last_since"), _R.created_at <= bindparam("last_until")),
+).subquery()
+_BETWEEN = Hot(select(func.sum(_PAST.c.tokens).label("tokens"), func.sum(_PAST.c.cost).label("cost")))
 
 _ON_DAY = Hot(
     select(*(func.sum(_D[name]).label(name) for name in _AMOUNTS)).where(
@@ -84,8 +89,30 @@ def in_window(tx: Tx, org_id: str, agent_id: str, minutes: int) -> Usage:
     """What an agent used in the last `minutes`; the cost grows with the hours and the reports of one hour."""
     since = ago(tx.now, minutes=minutes)
     hour = since[:_HOUR]
-    found = tx.one(_IN_WINDOW, org=org_id, agent=agent_id, hour=hour, since=since, until=hour + "~") or {}
-    return Usage(int(found.get("tokens") or 0), int(found.get("cost") or 0))
+    return _usage(tx.one(_IN_WINDOW, org=org_id, agent=agent_id, hour=hour, since=since, until=hour + "~"))
+
+
+def between(tx: Tx, org_id: str, agent_id: str, since: str, until: str) -> Usage:
+    """What an agent used after one moment and up to another; the cost is that of `in_window`."""
+    first, last = since[:_HOUR], until[:_HOUR]
+    found = tx.one(
+        _BETWEEN,
+        org=org_id,
+        agent=agent_id,
+        hour=first,
+        last_hour=last,
+        since=since,
+        until=min(first + "~", until),
+        # Within one hour there is no second part.
+        last_since=last if first < last else "~",
+        last_until=until,
+    )
+    return _usage(found)
+
+
+def _usage(found: Mapping[str, Any] | None) -> Usage:
+    known = found or {}
+    return Usage(int(known.get("tokens") or 0), int(known.get("cost") or 0))
 
 
 def on_day(tx: Tx, org_id: str, agent_id: str, day: str) -> dict[str, int]:
