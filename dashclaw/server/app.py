@@ -18,10 +18,10 @@ from dashclaw import __version__
 from dashclaw.runtime.problems import Problem
 from dashclaw.runtime.store.engine import StoreError
 
-from .auth import Keyring
+from .auth import Entrance, Keyring
 from .limits import HARDENING, Limits
 from .openapi import paths
-from .operations import Operations, key_of
+from .operations import Operations
 from .problems import json_response, not_routed, problem_response
 from .settings import ServerSettings
 from .stream import Broadcast, stream
@@ -29,7 +29,7 @@ from .stream import Broadcast, stream
 if TYPE_CHECKING:
     from dashclaw.runtime.runtime import Runtime
 
-_CORS_HEADERS = ["Content-Type", "x-api-key", "Idempotency-Key", "X-Request-Id", "Last-Event-ID"]
+_CORS_HEADERS = ["Authorization", "Content-Type", "x-api-key", "Idempotency-Key", "X-Request-Id", "Last-Event-ID"]
 _CORS_EXPOSED = ["X-Request-Id", "Retry-After", "Idempotent-Replay"]
 
 
@@ -45,7 +45,7 @@ class Cors(CORSMiddleware):
 
 def create_app(runtime: Runtime, settings: ServerSettings) -> FastAPI:
     """Return the application over a runtime; whoever opened the runtime closes it."""
-    keyring = Keyring(runtime, settings.admin_key)
+    entrance = _entrance(runtime, settings)
     broadcast = Broadcast(runtime)
 
     @asynccontextmanager
@@ -56,7 +56,7 @@ def create_app(runtime: Runtime, settings: ServerSettings) -> FastAPI:
     app = FastAPI(title="DashClaw", version=__version__, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
     app.state.broadcast = broadcast
     app.add_exception_handler(HTTPException, not_routed)
-    app.add_middleware(Operations, runtime=runtime, keyring=keyring, max_body=settings.max_body)
+    app.add_middleware(Operations, runtime=runtime, entrance=entrance, max_body=settings.max_body)
     uploads = {(found.verb, found.path): found.uploads for found in runtime.registry.operations if found.uploads}
     app.add_middleware(Limits, settings=settings, uploads=uploads)
     if settings.cors_origins:
@@ -68,9 +68,18 @@ def create_app(runtime: Runtime, settings: ServerSettings) -> FastAPI:
             expose_headers=_CORS_EXPOSED,
         )
     _add_health(app, runtime)
-    _add_stream(app, keyring, broadcast, settings)
+    _add_stream(app, entrance, broadcast, settings)
     _describe(app, runtime)
     return app
+
+
+def _entrance(runtime: Runtime, settings: ServerSettings) -> Entrance:
+    workloads = None
+    if settings.jwt_issuers:
+        from .workload import Workloads
+
+        workloads = Workloads(runtime, settings)
+    return Entrance(Keyring(runtime, settings.admin_key), workloads, settings.jwt_role)
 
 
 def _add_health(app: FastAPI, runtime: Runtime) -> None:
@@ -89,12 +98,11 @@ def _database_time(runtime: Runtime) -> str:
         return tx.stamp
 
 
-def _add_stream(app: FastAPI, keyring: Keyring, broadcast: Broadcast, settings: ServerSettings) -> None:
+def _add_stream(app: FastAPI, entrance: Entrance, broadcast: Broadcast, settings: ServerSettings) -> None:
     async def endpoint(request: Request) -> Response:
         try:
-            key = key_of(request)
-            caller = keyring.caller(key, "GET")
-            return await stream(request, caller, lambda: keyring.knows(key), broadcast, settings)
+            caller = await entrance.caller(request, "GET")
+            return await stream(request, caller, await entrance.staying(request), broadcast, settings)
         except Problem as problem:
             return problem_response(problem, request.scope["dashclaw.request_id"])
 

@@ -1,4 +1,4 @@
-"""Who is behind an API key."""
+"""Who is behind an API key, a token, or both."""
 
 from __future__ import annotations
 
@@ -14,13 +14,87 @@ from dashclaw.runtime.keys import caller_for_key, hash_key, note_use
 from dashclaw.runtime.problems import Problem
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from dashclaw.runtime.identity import Role
     from dashclaw.runtime.runtime import Runtime
+
+    from .workload import Subject, Workloads
 
 # A key revoked by another process is refused after this long; by this one, at once.
 CACHE_SECONDS = 1.0
 _MOST_CACHED = 10_000
 _USE_NOTED_SECONDS = 60.0
 SAFE = frozenset({"GET", "HEAD"})
+
+
+def key_of(request: Request) -> str | None:
+    """The API key of a request: `x-api-key`, else a bearer credential; never the query."""
+    return request.headers.get("x-api-key") or bearer_of(request)
+
+
+def bearer_of(request: Request) -> str | None:
+    """The bearer credential of a request."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else None
+
+
+def is_token(text: str) -> bool:
+    """Whether a bearer credential has the form of a JSON Web Token."""
+    return text.startswith("eyJ") and text.count(".") == 2
+
+
+class Entrance:
+    """Lets callers in by key, by token where issuers are trusted, or by both, which then must agree."""
+
+    def __init__(self, keyring: Keyring, workloads: Workloads | None, role: Role) -> None:
+        self._keyring = keyring
+        self._workloads = workloads
+        self._role = role
+
+    async def caller(self, request: Request, verb: str) -> Caller:
+        """Who sent a request; raises `Problem` 401, 403 or 503."""
+        if (subject := await self._subject(request)) is None:
+            return self._keyring.caller(key_of(request), verb)
+        if key := request.headers.get("x-api-key"):
+            found = self._keyring.caller(key, verb)
+            if found.org_id != subject.org_id:
+                raise Problem(403, "TOKEN_ORG_MISMATCH", "The token and the API key are of different organisations")
+            return found._replace(agent_id=subject.name, agent_verified=True)
+        if self._role == "readonly" and verb not in SAFE:
+            raise Problem(403, "READONLY_KEY", "Tokens may only read here")
+        return Caller(
+            subject.org_id, subject.actor_id, self._role, "workload", agent_id=subject.name, agent_verified=True
+        )
+
+    async def _subject(self, request: Request) -> Subject | None:
+        token = bearer_of(request)
+        if token is None:
+            return None
+        key = request.headers.get("x-api-key")
+        if self._workloads is None:
+            if not key and is_token(token):
+                raise Problem(
+                    401, "TOKEN_ISSUER_UNKNOWN", "This server takes no tokens: DASHCLAW_JWT_ISSUER is not set"
+                )
+            return None
+        # Without x-api-key, a bearer credential of another form may be an API key.
+        if not is_token(token) and (not key or key == token):
+            return None
+        return await self._workloads.subject(token)
+
+    async def staying(self, request: Request) -> Callable[[], bool]:
+        """What tells a stream, which outlives its first check, whether its caller may still read."""
+        subject = await self._subject(request)
+        if subject is None:
+            key = key_of(request)
+            return lambda: self._keyring.knows(key)
+        beside = request.headers.get("x-api-key")
+        return lambda: subject.lives() and (not beside or self._keyring.knows(beside))
+
+    def forget(self) -> None:
+        """Look every key up again; called when a key was revoked."""
+        self._keyring.forget()
 
 
 class Keyring:

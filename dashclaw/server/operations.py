@@ -28,17 +28,9 @@ if TYPE_CHECKING:
     from dashclaw.runtime.operations import Operation
     from dashclaw.runtime.runtime import Runtime
 
-    from .auth import Keyring
+    from .auth import Entrance
 
 _LONGEST_AGENT = 256
-
-
-def key_of(request: Request) -> str | None:
-    """The API key of a request: `x-api-key`, else a bearer token; never the query."""
-    if key := request.headers.get("x-api-key"):
-        return key
-    kind, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if kind.lower() == "bearer" else None
 
 
 def origin_of(request: Request) -> Origin:
@@ -54,10 +46,10 @@ class Operations:
     Pure ASGI before the framework's router: its routes are tried one after the other and cost a third of the request.
     """
 
-    def __init__(self, app: ASGIApp, runtime: Runtime, keyring: Keyring, max_body: int) -> None:
+    def __init__(self, app: ASGIApp, runtime: Runtime, entrance: Entrance, max_body: int) -> None:
         self._app = app
         self._runtime = runtime
-        self._keyring = keyring
+        self._entrance = entrance
         self._max_body = max_body
         self._together = Together(runtime)
 
@@ -78,7 +70,7 @@ class Operations:
 
     async def _answer(self, operation: Operation, params: dict[str, str], request: Request) -> Response:
         try:
-            caller = self._keyring.caller(key_of(request), operation.verb)
+            caller = await self._entrance.caller(request, operation.verb)
             if operation.writes:
                 caller = caller._replace(origin=origin_of(request))
             if operation.uploads:
@@ -92,7 +84,7 @@ class Operations:
             return problem_response(problem, request.scope["dashclaw.request_id"])
         finally:
             if operation.name == "revoke_key":
-                self._keyring.forget()
+                self._entrance.forget()
 
     async def _receive(
         self, operation: Operation, caller: Caller, params: dict[str, str], request: Request

@@ -6,8 +6,11 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from dashclaw.errors import ConfigurationError
+from dashclaw.runtime.bootstrap import DEFAULT_ORG
+from dashclaw.runtime.identity import Role
 from dashclaw.runtime.store.engine import without_password
 
 LOOPBACK_NAMES = frozenset({"localhost"})
@@ -18,6 +21,9 @@ class ServerSettings(NamedTuple):
 
     `rate_limit` is requests per key and minute; None means 6,000, and no limit on a loopback address; 0 means none.
     `admin_key` is an operator's key of the default organisation; without one only loopback addresses are served.
+    `jwt_issuers` are those whose tokens for `jwt_audience` are believed; `jwt_jwks_url` is where the keys of the only
+    one are, otherwise the issuer is asked. A token acts in the organisation `jwt_org`, or in the one that its claim
+    `jwt_org_claim` names, with the role `jwt_role`.
     `max_body` is bytes, `stop_seconds` how long a stop waits for requests that run.
     """
 
@@ -32,6 +38,12 @@ class ServerSettings(NamedTuple):
     starter_policies: bool = True
     stream_minutes: float = 30
     heartbeat_seconds: float = 15
+    jwt_issuers: tuple[str, ...] = ()
+    jwt_audience: str | None = None
+    jwt_jwks_url: str | None = None
+    jwt_org: str = DEFAULT_ORG
+    jwt_org_claim: str | None = None
+    jwt_role: Role = "member"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> ServerSettings:
@@ -43,9 +55,14 @@ class ServerSettings(NamedTuple):
             "admin_key": environment.get("DASHCLAW_ADMIN_KEY") or environment.get("DASHCLAW_API_KEY"),
             "rate_limit": _number(environment, "DASHCLAW_RATE_LIMIT"),
             "max_body": _number(environment, "DASHCLAW_MAX_BODY"),
+            "jwt_issuers": _several(environment, "DASHCLAW_JWT_ISSUER"),
+            "jwt_audience": environment.get("DASHCLAW_JWT_AUDIENCE") or None,
+            "jwt_jwks_url": environment.get("DASHCLAW_JWT_JWKS_URL") or None,
+            "jwt_org": environment.get("DASHCLAW_JWT_ORG") or None,
+            "jwt_org_claim": environment.get("DASHCLAW_JWT_ORG_CLAIM") or None,
+            "jwt_role": environment.get("DASHCLAW_JWT_ROLE") or None,
+            "cors_origins": _several(environment, "DASHCLAW_CORS_ORIGINS"),
         }
-        if origins := environment.get("DASHCLAW_CORS_ORIGINS"):
-            found["cors_origins"] = tuple(origin.strip() for origin in origins.split(",") if origin.strip())
         found |= {name: value for name, value in given.items() if value is not None}
         return cls(**{name: value for name, value in found.items() if value is not None}).checked()
 
@@ -61,15 +78,28 @@ class ServerSettings(NamedTuple):
             raise ConfigurationError(
                 f"Without DASHCLAW_ADMIN_KEY the server only binds to a loopback address, not to {self.host}"
             )
+        self._check_tokens()
         return self
+
+    def _check_tokens(self) -> None:
+        if self.jwt_issuers and self.jwt_audience is None:
+            raise ConfigurationError(
+                "DASHCLAW_JWT_ISSUER needs DASHCLAW_JWT_AUDIENCE, or tokens for other services would be taken"
+            )
+        if self.jwt_jwks_url is not None and len(self.jwt_issuers) != 1:
+            raise ConfigurationError("DASHCLAW_JWT_JWKS_URL is for exactly one DASHCLAW_JWT_ISSUER")
+        if self.jwt_role not in ("readonly", "member"):
+            raise ConfigurationError("DASHCLAW_JWT_ROLE is member or readonly; an operator uses an API key")
+        for url in (*self.jwt_issuers, *([self.jwt_jwks_url] if self.jwt_jwks_url else [])):
+            try:
+                protected_url(url)
+            except ValueError as error:
+                raise ConfigurationError(f"DASHCLAW_JWT_*: {error}") from None
 
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach the server."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host in LOOPBACK_NAMES
+        return _is_loopback(self.host)
 
     @property
     def per_minute(self) -> int:
@@ -82,6 +112,27 @@ class ServerSettings(NamedTuple):
         database = without_password(self.database)
         shown = {**self._asdict(), "database": database, "admin_key": "***" if self.admin_key else None}
         return f"ServerSettings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+def protected_url(url: str) -> str:
+    """Return a URL whose answers nobody on the way can change; raises `ValueError`."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return url
+    if parts.scheme == "http" and parts.hostname and _is_loopback(parts.hostname):
+        return url
+    raise ValueError(f"{url} must begin with https:// (http:// only on a loopback address)")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in LOOPBACK_NAMES
+
+
+def _several(environment: Mapping[str, str], name: str) -> tuple[str, ...] | None:
+    return tuple(part.strip() for part in environment.get(name, "").split(",") if part.strip()) or None
 
 
 def _number(environment: Mapping[str, str], name: str) -> int | None:
