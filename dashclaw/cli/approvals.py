@@ -87,18 +87,75 @@ def _table(actions: Any) -> str:
             row["action_type"],
             row["risk_score"],
             age(row["created_at"]),
+            _given(row["approval"]),
             row["declared_goal"],
         )
         for row in actions
     ]
-    return table(("action id", "agent", "type", "risk", "age", "goal"), rows, "Nothing waits for approval.")
+    columns = ("action id", "agent", "type", "risk", "age", "approvals", "goal")
+    return table(columns, rows, "Nothing waits for approval.")
+
+
+def _given(approval: Mapping[str, Any] | None) -> str | None:
+    """How many people have approved, of at least how many; None for a server that does not count them."""
+    if not approval or "votes" not in approval:
+        return None
+    given = _approvals(approval)
+    return f"{given} of {given + approval['remaining']}"
+
+
+def _approvals(approval: Mapping[str, Any]) -> int:
+    return sum(vote["decision"] == "allow" for vote in approval["votes"])
+
+
+def _missing(approval: Mapping[str, Any]) -> str:
+    """What is still missing, in words, for each policy that asks; empty when nothing is."""
+    parts = []
+    for need in approval["required"]:
+        left = need["approvals_required"] - need["given"]
+        if left > 0:
+            roles = " or ".join(need["approver_roles"])
+            policy = f" ({need['policy']})" if need["policy"] and len(approval["required"]) > 1 else ""
+            parts.append(f"{'one' if left == 1 else left} more from: {roles}{policy}")
+    return "needs " + "; ".join(parts) if parts else ""
 
 
 def show(options: argparse.Namespace, output: Output) -> None:
     """Print one action."""
     with connect(options) as client:
         found = client.get_action(options.action_id)
-    output.result(found, fields(found["action"], _SHOWN))
+    action = found["action"]
+    approval = action.get("approval")
+    text = fields({**action, "approval": _state(approval)}, _SHOWN)
+    if approval and approval.get("votes"):
+        text += "\n\n" + _votes(approval["votes"])
+    output.result(found, text)
+
+
+def _state(approval: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The approval in words; the votes have a table of their own."""
+    if not approval or "votes" not in approval:
+        return approval
+    state = {name: value for name, value in approval.items() if name not in ("required", "remaining", "votes")}
+    if approval["status"] == "pending":
+        state |= {"approvals": _given(approval), "missing": _missing(approval).removeprefix("needs ")}
+    return state
+
+
+def _votes(votes: Any) -> str:
+    rows = [
+        (
+            vote["name"] or vote["by"],
+            vote["decision"],
+            ", ".join(vote["approver_roles"]),
+            vote["at"],
+            " ".join(str(part) for name, part in vote["from"].items() if name != "user_agent"),
+            vote["how"],
+            vote["reason"],
+        )
+        for vote in votes
+    ]
+    return table(("who", "said", "roles", "when", "from", "how", "reason"), rows, "")
 
 
 def decide(options: argparse.Namespace, output: Output) -> None:
@@ -106,7 +163,12 @@ def decide(options: argparse.Namespace, output: Output) -> None:
     with connect(options) as client:
         found = client.approve_action(options.action_id, options.decision, options.reason)
     verb = "Approved" if options.decision == "allow" else "Denied"
-    output.result(found, f"{verb} {options.action_id}: {one_line(found['action']['declared_goal'])}")
+    action = found["action"]
+    text = f"{verb} {options.action_id}: {one_line(action['declared_goal'])}"
+    approval = action.get("approval")
+    if approval and "votes" in approval and action["status"] == "pending_approval":
+        text += f"\n{_given(approval)} approvals, {_missing(approval)}"
+    output.result(found, text)
 
 
 def watch(options: argparse.Namespace, output: Output) -> None:

@@ -31,6 +31,13 @@ def add(commands: Commands) -> None:
         default="member",
         help="admin decides and configures, member is for agents (the default), readonly looks",
     )
+    found.add_argument("--operator", metavar="NAME", help="the person behind the key: a name or an e-mail address")
+    found.add_argument(
+        "--approver-role",
+        metavar="ROLE",
+        action="append",
+        help="a role in which the person approves, such as security, for policies that ask for it; may come again",
+    )
     group.command(
         "list", list_keys, "show every key", options=connection(), example="dashclaw keys list --db dashclaw.db"
     )
@@ -74,7 +81,13 @@ def _path(client: DashClaw) -> str:
 def create(options: argparse.Namespace, output: Output) -> None:
     """Make a key and show it, once."""
     with connect(options) as client:
-        found = client.request("POST", _path(client), body={"label": options.label, "role": options.role})
+        body = {
+            "label": options.label,
+            "role": options.role,
+            "operator": options.operator,
+            "approver_roles": options.approver_role,
+        }
+        found = client.request("POST", _path(client), body=body)
     key = found["api_key"]
     output.result(found, f"{key['key']}\nStore it now: it is not shown again. Its id is {key['id']}.")
 
@@ -84,11 +97,19 @@ def list_keys(options: argparse.Namespace, output: Output) -> None:
     with connect(options) as client:
         found = client.request("GET", _path(client))
     rows = [
-        (row["id"], row["key_prefix"] + "…", row["role"], row["label"], age(row["created_at"]), age(row["revoked_at"]))
+        (
+            row["id"],
+            row["key_prefix"] + "…",
+            ", ".join([row["role"], *row.get("approver_roles", ())]),
+            row["label"],
+            row.get("operator"),
+            age(row["created_at"]),
+            age(row["revoked_at"]),
+        )
         for row in found["keys"]
     ]
     more = found["total"] - len(rows)
-    shown = table(("id", "key", "role", "label", "age", "revoked"), rows, "No keys.")
+    shown = table(("id", "key", "role", "label", "operator", "age", "revoked"), rows, "No keys.")
     output.result(found, shown + (f"\nand {more} more" if more > 0 else ""))
 
 

@@ -11,8 +11,14 @@ from .guard import ADMIN_ROLE, ApprovalNeed
 if TYPE_CHECKING:
     from .identity import Caller, Origin
 
+
+def need_row(need: ApprovalNeed) -> dict[str, Any]:
+    """How a need is kept, and reads on the wire."""
+    return {**need._asdict(), "approver_roles": list(need.approver_roles)}
+
+
 # What an action takes whose agent asked for a person although no policy did.
-AGENTS_WISH = (ApprovalNeed()._asdict(),)
+AGENTS_WISH = (need_row(ApprovalNeed()),)
 
 
 def person_of(caller: Caller) -> str:
@@ -63,7 +69,7 @@ def remaining(required: Iterable[Mapping[str, Any]]) -> int:
 
 def met(needs: Iterable[ApprovalNeed], votes: Iterable[Mapping[str, Any]]) -> bool:
     """Whether the votes are all that a decision takes."""
-    return remaining(progress([need._asdict() for need in needs], votes)) == 0
+    return remaining(progress([need_row(need) for need in needs], votes)) == 0
 
 
 def vote_row(vote: Mapping[str, Any]) -> dict[str, Any]:

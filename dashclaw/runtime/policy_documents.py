@@ -81,6 +81,8 @@ class _Rule(_Part):
     warn: StrictBool | None = None
     allowlist: Annotated[_Allowlist, BeforeValidator(_listed)] | None = None
     when: dict[str, Any] | None = None
+    approvals_required: int | None = None
+    approver_roles: _Words | None = None
 
     @model_validator(mode="after")
     def _one_effect(self) -> _Rule:
@@ -88,6 +90,8 @@ class _Rule(_Part):
             raise ValueError("block, require and warn exclude each other")
         if not (self.block or self.require or self.warn) and (self.allowlist is None or self.block is False):
             raise ValueError("does nothing: say block: true, require: approval, warn: true or an allowlist")
+        if not self.require and (self.approvals_required or self.approver_roles):
+            raise ValueError("approvals_required and approver_roles go with require: approval")
         return self
 
     @property
@@ -198,7 +202,14 @@ def _draft(field: str, entry: _Entry) -> PolicyDraft:
     if "*" not in entry.applies_to.tools:
         # Every action is covered by "*" already; as a name of systems it would undo each exception.
         rules["match_systems"] = True
-    rules |= {key: value for key, value in (("unless", entry.rule.unless), ("when", entry.rule.when)) if value}
+    rule = entry.rule
+    more = {
+        "unless": rule.unless,
+        "when": rule.when,
+        "approvals_required": rule.approvals_required,
+        "approver_roles": rule.approver_roles,
+    }
+    rules |= {key: value for key, value in more.items() if value or value == 0}
     if entry.description is not None and entry.description != name:
         rules["description"] = entry.description
     agents = entry.applies_to.agents or []

@@ -46,6 +46,11 @@ def wrong_places(text: str) -> dict[str, str]:
             "string",
         ),
         (
+            "policies: [{name: a, applies_to: {tools: [x]}, rule: {block: yes, approvals_required: 2}}]",
+            "yaml.policies.0.rule",
+            "go with require",
+        ),
+        (
             "policies: [{name: a, applies_to: {tools: [x]}, rule: {block: yes, require: approval}}]",
             "yaml.policies.0.rule",
             "exclude",
@@ -152,3 +157,12 @@ def test_samples_are_covered_by_their_glob() -> None:
 
 def test_a_policy_of_an_unknown_kind_is_still_probed() -> None:
     assert [probe.fires for probe in probes(Policy("gp_1", "P", "later_type", {}))] == [False]
+
+
+def test_a_document_says_how_many_people_approve_and_which() -> None:
+    rule = "{require: approval, approvals_required: 2, approver_roles: [security]}"
+    [draft] = read_policies(f"policies: [{{name: a, applies_to: {{tools: [pay]}}, rule: {rule}}}]")
+    assert (draft.rules["approvals_required"], draft.rules["approver_roles"]) == (2, ["security"])
+    assert check_policy(draft.policy_type, draft.rules) == []
+    [wrong] = read_policies(f"policies: [{{name: a, applies_to: {{tools: [pay]}}, rule: {rule.replace('2', '0')}}}]")
+    assert "approvals_required" in check_policy(wrong.policy_type, wrong.rules)[0]
