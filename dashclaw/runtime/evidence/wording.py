@@ -20,6 +20,7 @@ KINDS = {
     "other": "Event",
 }
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_HASH = re.compile("[0-9a-f]{64}")
 _UNITS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
@@ -71,6 +72,11 @@ def details(step: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
+def is_hash(text: str) -> bool:
+    """Whether a text is a SHA-256 in hex."""
+    return _HASH.fullmatch(text) is not None
+
+
 def elapsed(milliseconds: float | None) -> str:
     """How long after the step before; empty for the first one."""
     if milliseconds is None:
@@ -82,16 +88,15 @@ def elapsed(milliseconds: float | None) -> str:
 
 def duration(milliseconds: float) -> str:
     """A span of time in at most two units."""
-    if milliseconds < 1000:
+    if milliseconds < 999.5:
         return f"{milliseconds:.3g} ms"
     seconds = milliseconds / 1000
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.3g} s"
-    for size, unit, part, smaller in _UNITS:
-        if seconds >= size:
-            rest = int(seconds % size // part)
-            return f"{int(seconds // size)} {unit}" + (f" {rest} {smaller}" if rest else "")
-    return f"{seconds:.3g} s"
+    whole = round(seconds)
+    size, unit, part, smaller = next(found for found in _UNITS if whole >= found[0])
+    rest = whole % size // part
+    return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
 
 
 def moment(at: str) -> str:

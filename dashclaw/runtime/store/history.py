@@ -92,16 +92,16 @@ def _decision_between(tx: Tx, org_id: str, decision_id: str, least: int, greates
 
 
 def _first_since(tx: Tx, org_id: str, at: str, before: int) -> int:
-    """The least id of the organisation whose event is not older than `at`; ids are given in the order of time."""
+    """The id of the organisation's first event that is not older than `at`; ids are given in the order of time."""
     least, greatest = 0, before
     while least < greatest:
-        middle = (least + greatest) // 2
-        row = tx.one(_NEXT, org=org_id, least=middle)
-        if row is None or row["created_at"] >= at:
-            greatest = middle
-        else:
+        row = tx.one(_NEXT, org=org_id, least=(least + greatest) // 2)
+        if row is not None and row["created_at"] < at:
             least = row["id"] + 1
-    return least
+        else:
+            greatest = (least + greatest) // 2
+    row = tx.one(_NEXT, org=org_id, least=least)
+    return before if row is None else int(row["id"])
 
 
 def decision_after(tx: Tx, event: Mapping[str, Any]) -> dict[str, Any] | None:
