@@ -97,27 +97,28 @@ def _table(actions: Any) -> str:
 
 
 def _given(approval: Mapping[str, Any] | None) -> str | None:
-    """How many people have approved, of at least how many; None for a server that does not count them."""
+    """How many people have approved, of how many; None for a server that does not count them."""
     if not approval or "votes" not in approval:
         return None
-    given = _approvals(approval)
-    return f"{given} of {given + approval['remaining']}"
+    given = sum(vote["decision"] == "allow" for vote in approval["votes"])
+    # One person may count for several policies, or may not.
+    about = "at least " if len(_open_needs(approval)) > 1 else ""
+    return f"{given} of {about}{given + approval['remaining']}"
 
 
-def _approvals(approval: Mapping[str, Any]) -> int:
-    return sum(vote["decision"] == "allow" for vote in approval["votes"])
+def _open_needs(approval: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [need for need in approval["required"] if need["given"] < need["approvals_required"]]
 
 
 def _missing(approval: Mapping[str, Any]) -> str:
-    """What is still missing, in words, for each policy that asks; empty when nothing is."""
+    """What is still missing, in words, for each policy that asks."""
+    needs = _open_needs(approval)
     parts = []
-    for need in approval["required"]:
+    for need in needs:
         left = need["approvals_required"] - need["given"]
-        if left > 0:
-            roles = " or ".join(need["approver_roles"])
-            policy = f" ({need['policy']})" if need["policy"] and len(approval["required"]) > 1 else ""
-            parts.append(f"{'one' if left == 1 else left} more from: {roles}{policy}")
-    return "needs " + "; ".join(parts) if parts else ""
+        policy = f" ({need['policy']})" if len(needs) > 1 else ""
+        parts.append(f"{'one' if left == 1 else left} more from: {' or '.join(need['approver_roles'])}{policy}")
+    return "; ".join(parts)
 
 
 def show(options: argparse.Namespace, output: Output) -> None:
@@ -138,7 +139,7 @@ def _state(approval: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         return approval
     state = {name: value for name, value in approval.items() if name not in ("required", "remaining", "votes")}
     if approval["status"] == "pending":
-        state |= {"approvals": _given(approval), "missing": _missing(approval).removeprefix("needs ")}
+        state |= {"approvals": _given(approval), "missing": _missing(approval)}
     return state
 
 
@@ -167,7 +168,7 @@ def decide(options: argparse.Namespace, output: Output) -> None:
     text = f"{verb} {options.action_id}: {one_line(action['declared_goal'])}"
     approval = action.get("approval")
     if approval and "votes" in approval and action["status"] == "pending_approval":
-        text += f"\n{_given(approval)} approvals, {_missing(approval)}"
+        text += f"\n{_given(approval)} approvals, needs {_missing(approval)}"
     output.result(found, text)
 
 
