@@ -1,10 +1,9 @@
-"""`dashclaw policies`: list, add, remove, enable, disable, import, test, proof."""
+"""`dashclaw policies`: list, add, remove, enable, disable, import, test, proof; see also `simulation`."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +11,7 @@ from urllib.parse import quote
 from dashclaw import DashClaw
 from dashclaw.errors import ConfigurationError, NotFoundError
 
+from . import simulation
 from .arguments import Commands, connection
 from .connection import connect
 from .output import Output, one_line, table
@@ -85,6 +85,7 @@ def _add_documents(group: Commands) -> None:
         options=connection(),
         example="dashclaw policies proof --db dashclaw.db",
     )
+    simulation.add(group)
 
 
 def list_policies(options: argparse.Namespace, output: Output) -> None:
@@ -148,15 +149,8 @@ def import_policies(options: argparse.Namespace, output: Output) -> None:
 
 def _source(named: str) -> dict[str, str]:
     """The arguments for `import_policies`: what looks like a path is a file, any other word a pack."""
-    try:
-        if named == "-":
-            return {"yaml": sys.stdin.read()}
-        if "." in named or "/" in named or Path(named).is_file():
-            return {"yaml": Path(named).read_text(encoding="utf-8")}
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{named} is not UTF-8: {error}") from error
-    except OSError as error:
-        raise ConfigurationError(f"{named} cannot be read: {error.strerror}") from error
+    if named == "-" or "." in named or "/" in named or Path(named).is_file():
+        return {"yaml": simulation.source_text(named)}
     return {"pack": named}
 
 
