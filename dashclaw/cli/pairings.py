@@ -44,6 +44,7 @@ def add(commands: Commands) -> None:
         if verb == "approve":
             found.add_argument("--code", metavar="CODE", help="what the agent shows; another code is refused")
             found.add_argument("--replace", action="store_true", help="give up the key that the agent has now")
+            found.add_argument("--old-valid-until", metavar="TIME", help="until when that key still signs (ISO-8601)")
 
 
 def list_pairings(options: argparse.Namespace, output: Output) -> None:
@@ -64,7 +65,7 @@ def decide(options: argparse.Namespace, output: Output) -> None:
     """Approve or deny."""
     body = {"reason": options.reason}
     if options.verb == "approve":
-        body.update(code=options.code, replace=options.replace or None)
+        body.update(code=options.code, replace=options.replace or None, old_valid_until=options.old_valid_until)
     with connect(options) as client:
         found = client.request("POST", f"/api/pairings/{quote(options.pairing_id, safe='')}/{options.verb}", body=body)
     row = found["pairing"]
