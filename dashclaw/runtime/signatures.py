@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import Field
 
-from dashclaw._canonical import canonical
+from dashclaw._canonical import canonical_as_read
 
 from .binary import Base64
 from .clock import moment, stamp
@@ -98,7 +98,7 @@ def admit(tx: Tx, call: Invocation, operation: Operation) -> Proof | None:
     if call.signed is None:
         if mode == "required" and operation.signing == "required":
             text = "This organisation takes only signed bodies here: give the client its private_key"
-            raise SignatureRefusedError("SIGNATURE_REQUIRED", text, None, _agent(call))
+            raise SignatureRefusedError("SIGNATURE_REQUIRED", text, None, _agent(call, operation))
         return None
     if mode == "off":
         return Proof(call.signed.signature, verified=False)
@@ -107,16 +107,19 @@ def admit(tx: Tx, call: Invocation, operation: Operation) -> Proof | None:
     return proof
 
 
-def _agent(call: Invocation) -> str | None:
-    """The agent that a body is of: the proven one, else the one that it names, else the caller's."""
-    if call.caller.agent_verified:
+def _agent(call: Invocation, operation: Operation) -> str | None:
+    """The agent that signs: the proven one, else the one that the body names, else the caller's.
+
+    What an administrator's operation names is whom it is about.
+    """
+    if call.caller.agent_verified or operation.role == "admin":
         return call.caller.agent_id
     named = next((call.raw[name] for name in _NAMES if call.raw.get(name)), None)
     return named if isinstance(named, str) else call.caller.agent_id
 
 
 def _verified(tx: Tx, call: Invocation, operation: Operation, signed: Signed, *, strict: bool) -> Proof:
-    agent_id = _agent(call)
+    agent_id = _agent(call, operation)
     keys = rows.keys(tx, call.caller.org_id, agent_id)
     if operation.signing == "offered":
         keys = [*keys, *_offered(call, agent_id)]
@@ -168,9 +171,9 @@ def _forms(body: Mapping[str, Any], strict: bool) -> list[tuple[str, bytes]]:
     plain = {name: _whole(value) for name, value in body.items() if name != "_signature"}
     found = []
     try:
-        found.append(("jcs", canonical(plain)))
+        found.append(("jcs", canonical_as_read(plain)))
     except ValueError:
-        # An integer beyond 2**53 has no canonical form.
+        # An integer that spells no double has no canonical form.
         if strict:
             return []
     if not strict:
@@ -202,7 +205,7 @@ def _offered(call: Invocation, agent_id: str | None) -> list[dict[str, Any]]:
     except ValueError as error:
         raise invalid("public_key", str(error)) from None
     row = dict.fromkeys(("not_before", "not_after", "replaced_at", "revoked_at"))
-    about = {"agent_id": agent_id, "algorithm": call.body.algorithm, "public_key": key.pem}
+    about = {"agent_id": call.body.agent_id or agent_id, "algorithm": call.body.algorithm, "public_key": key.pem}
     return [{**row, **about, "id": None, "fingerprint": key.fingerprint}]
 
 
