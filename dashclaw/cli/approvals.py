@@ -57,11 +57,14 @@ def add(commands: Commands) -> None:
         example="dashclaw approvals watch --timeout 1 --db dashclaw.db",
     )
     found.add_argument("--timeout", type=seconds, metavar="SECONDS", help="end when nothing came for so long")
-    for verb, decision in (("approve", "allow"), ("deny", "deny")):
+    for verb, decision, note in (
+        ("approve", "allow", "; exits with 0 also while other people have to approve"),
+        ("deny", "deny", ""),
+    ):
         found = group.command(
             verb,
             decide,
-            f"{verb} an action that waits",
+            f"{verb} an action that waits{note}",
             options=connection(),
             example=f'dashclaw approvals {verb} act_123 --reason "Agreed in the meeting" --db dashclaw.db',
             decision=decision,
