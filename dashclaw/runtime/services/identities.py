@@ -228,6 +228,7 @@ OPERATIONS = (
         "identities",
         body=IdentityInput,
         role="admin",
+        signing="offered",
     ),
     Operation(
         "get_identities",

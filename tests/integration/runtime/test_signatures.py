@@ -388,6 +388,17 @@ def test_a_request_to_pair_may_be_signed_with_the_key_that_it_offers(world: Worl
     assert code_of(world.ask("POST", "/api/pairings", forged)) == (401, "INVALID_AGENT_SIGNATURE")
 
 
+def test_an_administrator_may_register_a_key_signed_with_it_and_names_whom_it_is_about(world: World) -> None:
+    key, own = key_of("agent"), key_of("operator")
+    body = {"agent_id": "agent-1", "public_key": pem_of(key.public_key()), "algorithm": "Ed25519"}
+    assert world.ask("POST", "/api/identities", sign(world, body, key), caller=ADMIN)[0] == 200
+    assert happened(world, "signature.verified")[0]["agent_id"] == "agent-1"
+    register(world, own, "operator-7")
+    other = {**body, "agent_id": "agent-2", "public_key": pem_of(key_of("other").public_key())}
+    assert world.ask("POST", "/api/identities", sign(world, other, own), caller=ADMIN)[0] == 200
+    assert happened(world, "signature.verified")[1]["agent_id"] == "operator-7"
+
+
 def test_keys_of_another_organisation_verify_nothing(world: World) -> None:
     key = key_of("agent")
     stranger = ADMIN._replace(org_id="org_other")

@@ -25,7 +25,7 @@ ADMIN_KEY = "a-configured-key-of-an-operator"
 class Process:
     """A server that runs; `said` is what it told at its start."""
 
-    def __init__(self, database: Path, environment: dict[str, str]) -> None:
+    def __init__(self, database: Path | str, environment: dict[str, str]) -> None:
         self._child = subprocess.Popen(
             command("--db", str(database), "--port", "0", "--json"),
             env=bare(environment),
@@ -73,7 +73,7 @@ def bare(environment: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def serving(database: Path, **environment: str) -> Iterator[Process]:
+def serving(database: Path | str, **environment: str) -> Iterator[Process]:
     found = Process(database, environment)
     try:
         yield found
