@@ -17,19 +17,22 @@ from ..store import history, policy_sets
 from ..store import loops as loop_rows
 from ..store.decisions import row_digest
 from ..store.engine import decode
-from ..store.tables import assumptions, guard_decisions, loops
+from ..store.tables import DECISION_MADE, assumptions, guard_decisions, loops
 from .steps import (
     Event,
     Step,
     assumption_step,
     data_of,
     decision_steps,
+    erasure_step,
     first_step,
     intent_step,
     later_steps,
     loop_step,
     other_step,
     relative_step,
+    restated_step,
+    signature_step,
 )
 
 if TYPE_CHECKING:
@@ -64,6 +67,7 @@ class _Replay:
         self.action_id = action_id
         self.row = action_rows.find(tx, org_id, action_id)
         self.logged = history.of_record(tx, org_id, "action", action_id)
+        self.erasures = history.of_record(tx, org_id, "evidence", action_id)
         self.missing: list[str] = []
         self.differences: list[dict[str, Any]] = []
 
@@ -100,23 +104,44 @@ class _Replay:
             self.missing.append("The event of its creation is gone; the intent is read from the oldest event left")
         if len(self.logged) == history.MOST_EVENTS:
             self.missing.append(f"Only its first {history.MOST_EVENTS:,} events are shown")
-        last = data_of(self.logged[-1])
-        self._compare("action", self.action_id, last, action_row(self.row) if self.row else None)
-        yield from self._parent(first)
-        yield intent_step(first)
-        yield from self._decision(first)
+        self._compare("action", self.action_id, data_of(self.logged[-1]), action_row(self.row) if self.row else None)
+        said = self._said(first)
+        yield from self._parent(said)
+        yield intent_step(first, said)
+        yield from self._signature(first)
+        yield from self._decision(first, said)
         yield from first_step(first) if first["event"] == "action.created" else ()
-        later = [*self._own(), *self._loops(), *self._assumptions(), *self._sub_actions()]
+        later = [
+            *self._own(),
+            *self._loops(),
+            *self._assumptions(),
+            *self._sub_actions(),
+            *map(erasure_step, self.erasures),
+        ]
         yield from sorted(later, key=lambda step: int(step.event["id"]))
+
+    def _said(self, first: Event) -> Mapping[str, Any]:
+        """What the first event says or, where its text was erased, the next one that says anything."""
+        return data_of(first) or next((data_of(event) for event in self.logged if data_of(event)), {})
 
     def _own(self) -> Iterator[Step]:
         before = data_of(self.logged[0])
+        erased_at = {event["created_at"] for event in self.erasures}
         for event in self.logged[1:]:
             if event["event"] != "action.updated":
                 yield other_step(event)
-                continue
-            yield from later_steps(event, before, self._moved_to(event))
+            elif event["created_at"] in erased_at and data_of(event):
+                yield restated_step(event)
+            else:
+                yield from later_steps(event, before, self._moved_to(event))
+                yield from self._signature(event)
             before = data_of(event) or before
+
+    def _signature(self, event: Event) -> Iterator[Step]:
+        """The signature of the request that an event came from, if it had one."""
+        found = history.followed_by(self.tx, event, "signature.verified")
+        if found is not None and data_of(found).get("action_id", self.action_id) == self.action_id:
+            yield signature_step(found)
 
     def _moved_to(self, event: Event) -> dict[str, Any] | None:
         """Who took over the approval with an event, if it was not the action itself that began."""
@@ -124,13 +149,13 @@ class _Replay:
         used_at = (said.get("approval") or {}).get("used_at")
         if used_at != event["created_at"] or said.get("status") != "cancelled":
             return None
-        decision = history.decision_after(self.tx, event)
+        decision = history.followed_by(self.tx, event, DECISION_MADE)
         if decision is None or decision["agent_id"] != event["agent_id"]:
             return None
         return {"used_by": data_of(decision).get("action_id"), "used_by_decision": decision["resource_id"]}
 
-    def _parent(self, first: Event) -> Iterator[Step]:
-        parent = data_of(first).get("parent_action_id")
+    def _parent(self, said: Mapping[str, Any]) -> Iterator[Step]:
+        parent = said.get("parent_action_id")
         if not isinstance(parent, str):
             return
         found = history.of_record(self.tx, self.org_id, "action", parent)
@@ -139,8 +164,8 @@ class _Replay:
         else:
             self.missing.append(f"The log holds no event of the parent action {parent}")
 
-    def _decision(self, first: Event) -> Iterator[Step]:
-        decision_id = data_of(first).get("decision_id")
+    def _decision(self, first: Event, said: Mapping[str, Any]) -> Iterator[Step]:
+        decision_id = said.get("decision_id")
         if not isinstance(decision_id, str):
             self.missing.append("The action names no decision of the guard")
             return
@@ -158,8 +183,11 @@ class _Replay:
         yield from self._carried_approval(row)
 
     def _compare_decision(self, event: Event, stored: Mapping[str, Any] | None, row: Mapping[str, Any]) -> None:
+        # An erasure tells the row anew.
+        later = history.of_record(self.tx, self.org_id, "decision", event["resource_id"])
+        said = data_of(later[-1] if later else event)
         # The action is linked to a decision of an earlier pre-check, so that its event does not know it.
-        told = {name: value for name, value in data_of(event).items() if name != "action_id" or value is not None}
+        told = {name: value for name, value in said.items() if name != "action_id" or value is not None}
         digest = row_digest(stored) if stored else None
         known = {**row, "decision_id": row.get("id"), "row": digest} if stored else None
         self._compare("decision", event["resource_id"], told, known)

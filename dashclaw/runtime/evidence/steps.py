@@ -44,6 +44,7 @@ _DECISION = ("decision", "reasons", "warnings", "risk_score", "risk_breakdown", 
 _VOTE = ("by", "name", "role", "approver_roles", "at", "from", "how", "reason", "digest")
 # What every change touches, and what is shown another way.
 _UNTOLD = frozenset({"updated_at", "id", "approved_by", "approval", "status", "resolution"})
+_ERASED = {"erased": True}
 _FINAL = frozenset({"completed", "failed", "cancelled", "blocked"})
 _ENDS = {"completed": ("Completed", "good"), "failed": ("Failed", "bad"), "cancelled": ("Cancelled", "neutral")}
 _NEVER_RAN = {"blocked": "the guard blocked it", "denied": "a person denied it", "expired": "nobody decided in time"}
@@ -73,7 +74,7 @@ class Step(NamedTuple):
 def data_of(event: Event) -> Mapping[str, Any]:
     """What an event says; nothing when its text was erased."""
     data = event["data"]
-    return data if isinstance(data, dict) else {}
+    return data if isinstance(data, dict) and data != _ERASED else {}
 
 
 def decision_steps(event: Event, row: Mapping[str, Any], policies: Sequence[Mapping[str, Any]]) -> Iterator[Step]:
@@ -89,20 +90,49 @@ def decision_steps(event: Event, row: Mapping[str, Any], policies: Sequence[Mapp
     yield Step("decision", title, event, told, tone)
 
 
-def intent_step(event: Event) -> Step:
-    """What the agent said it was about to do."""
+def intent_step(event: Event, said: Mapping[str, Any]) -> Step:
+    """What the agent said it was about to do; `said` is what the event says, or what is left of it in a later one."""
+    title = str(said.get("declared_goal") or "The intent is not known")
+    return Step("intent", title, event, {name: said.get(name) for name in _INTENT})
+
+
+def signature_step(event: Event) -> Step:
+    """The verified signature of one request about the action."""
     said = data_of(event)
-    details = {name: said.get(name) for name in _INTENT}
-    if said.get("signature"):
-        details["signature"] = "verified" if said.get("verified") else "not verified"
-    return Step("intent", str(said.get("declared_goal") or "The intent is not known"), event, details)
+    shown = ("operation", "agent_id", "fingerprint", "algorithm", "signed_at", "replay_protected", "digest")
+    title = f"Signed by {event['agent_id'] or 'its agent'}"
+    return Step("signature", title, event, {name: said.get(name) for name in shown}, "good")
+
+
+def erasure_step(event: Event) -> Step:
+    """Text about the action was erased on request."""
+    said = data_of(event)
+    by = said.get("by") or {}
+    title = f"Text was erased by {by.get('name') or by.get('id') or event['actor_id']}"
+    return Step("erasure", title, event, {name: said.get(name) for name in ("reason", "fields", "records")}, "wait")
+
+
+def restated_step(event: Event) -> Step:
+    """How the action stands, told once more because the text of the events before was erased."""
+    said = data_of(event)
+    status = label_of(said)
+    details = {**{name: said.get(name) for name in _OUTCOME}, "approval": _approval(said)}
+    tone = _ENDS.get(status, ("", "bad" if said.get("status") in _FINAL else "neutral"))[1]
+    return Step("outcome", f"After the erasure: {status}", event, details, tone)
+
+
+def label_of(said: Mapping[str, Any]) -> str:
+    """How an action stands, in one word."""
+    return str(said.get("resolution") or said.get("status") or "unknown")
 
 
 def first_step(event: Event) -> Iterator[Step]:
     """How the action began: it waited, started, was blocked, or had ended already when it was recorded."""
     said = data_of(event)
     status, approval = said.get("status"), _approval(said)
-    if status == "pending_approval":
+    if not said:
+        yield Step("action", "The text of this event was erased", event)
+    elif status == "pending_approval":
         details = {"required": approval.get("required"), "expires_at": approval.get("expires_at")}
         yield Step("approval", "A person was asked", event, details, "wait")
     elif status == "blocked":
@@ -126,7 +156,9 @@ def later_steps(event: Event, before: Mapping[str, Any], moved_to: Mapping[str, 
         ran = before.get("status") != "pending_approval" and moved_to is None
         yield _outcome(event, said) if ran else _never_ran(event, said, moved_to)
     elif not asked or [change for change in changed if change["field"] not in _OUTCOME]:
-        yield Step("action", "More was recorded" if said else "The event's text was erased", event, changes=changed)
+        yield Step(
+            "action", "More was recorded" if said else "The text of this event was erased", event, changes=changed
+        )
 
 
 def _answers(event: Event, before: Mapping[str, Any], said: Mapping[str, Any]) -> list[Step]:
@@ -200,6 +232,8 @@ def loop_step(event: Event) -> Step:
     shown = ("loop_id", "description", "loop_type", "priority", "owner", "resolution")
     details = {name: said.get(name) for name in shown}
     status = said.get("status")
+    if not said:
+        return Step("loop", "A loop whose text was erased", event, {"loop_id": event["resource_id"]})
     if status in ("resolved", "cancelled"):
         return Step("loop", f"Loop {status}", event, details, "good" if status == "resolved" else "neutral")
     return Step("loop", "Loop opened", event, details, "wait")
@@ -209,6 +243,9 @@ def assumption_step(event: Event) -> Step:
     """An assumption that was made, or turned out to hold or not."""
     said = data_of(event)
     details = {name: said.get(name) for name in ("assumption_id", "assumption", "basis", "invalidated_reason")}
+    if not said:
+        told = {"assumption_id": event["resource_id"]}
+        return Step("assumption", "An assumption whose text was erased", event, told)
     if said.get("invalidated"):
         return Step("assumption", "Assumption invalidated", event, details, "bad")
     if said.get("validated"):
@@ -221,10 +258,10 @@ def relative_step(kind: str, event: Event, *, began: bool) -> Step:
     said = data_of(event)
     what = "Parent action" if kind == "parent" else "Sub-action"
     shown = ("declared_goal", "action_id", "agent_id", "action_type", "status")
-    details = {name: said.get(name) for name in shown}
+    details = {**{name: said.get(name) for name in shown}, "action_id": event["resource_id"]}
     if began:
         return Step(kind, f"{what} recorded", event, details)
-    status = str(said.get("resolution") or said.get("status"))
+    status = label_of(said)
     return Step(kind, f"{what} {status}", event, details, _ENDS.get(status, ("", "bad"))[1])
 
 

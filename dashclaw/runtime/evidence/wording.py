@@ -9,6 +9,7 @@ from typing import Any
 KINDS = {
     "parent": "Parent",
     "intent": "Intent",
+    "signature": "Signature",
     "policies": "Policies",
     "decision": "Decision",
     "approval": "Approval",
@@ -17,6 +18,7 @@ KINDS = {
     "assumption": "Assumption",
     "loop": "Loop",
     "sub_action": "Sub-action",
+    "erasure": "Erasure",
     "other": "Event",
 }
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")

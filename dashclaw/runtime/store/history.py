@@ -104,10 +104,10 @@ def _first_since(tx: Tx, org_id: str, at: str, before: int) -> int:
     return before if row is None else int(row["id"])
 
 
-def decision_after(tx: Tx, event: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The event of the decision that the transaction of `event` recorded after it."""
+def followed_by(tx: Tx, event: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    """The next event of a name that the transaction of `event` recorded after it."""
     span = {"least": event["id"] + 1, "greatest": event["id"] + _SAME_CHANGE}
-    row = tx.one(_SAME, org=event["org_id"], name=DECISION_MADE, at=event["created_at"], **span)
+    row = tx.one(_SAME, org=event["org_id"], name=name, at=event["created_at"], **span)
     return None if row is None else decode(events, row)
 
 

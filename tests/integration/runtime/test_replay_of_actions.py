@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import delete, select, update
 
+from dashclaw._signing import load_signer, sign_body
 from dashclaw.runtime.bootstrap import DEFAULT_ORG
 from dashclaw.runtime.identity import Caller
 from dashclaw.runtime.store import history
@@ -20,6 +23,7 @@ from dashclaw.runtime.store.tables import (
     policy_versions,
 )
 
+from ...keys import pem_of
 from .conftest import ADMIN, World
 
 RISKY = {"threshold": 80, "action": "require_approval"}
@@ -84,7 +88,7 @@ def test_an_action_that_ran_is_told_from_intent_to_outcome(world: World) -> None
     assert outcome["details"]["output_summary"] == "Three found"
     assert (outcome["details"]["duration_ms"], outcome["details"]["cost_estimate"]) == (1900, 0.25)
     assert 2000 <= outcome["since_previous_ms"] < 2001
-    assert outcome["actor"] == {"type": "agent", "id": "key_agent"} or outcome["actor"]["id"] == "key_agent"
+    assert outcome["actor"]["id"] == "key_agent"
     assert (found["missing"], found["differences"]) == ([], [])
 
 
@@ -332,6 +336,63 @@ def test_an_action_whose_first_event_is_forgotten_is_told_from_the_rest(world: W
     found = replayed(world, action_id)
     assert "The event of its creation is gone" in found["missing"][0]
     assert step(found, "intent")["details"]["declared_goal"] == "Half"
+
+
+def test_verified_signatures_stand_beside_what_they_sign(world: World) -> None:
+    key = Ed25519PrivateKey.generate()
+    identity = {"agent_id": "agent-1", "public_key": pem_of(key.public_key()), "algorithm": "Ed25519"}
+    assert world.ask("POST", "/api/identities", identity, caller=ADMIN)[0] == 200
+
+    def signed(body: dict[str, Any]) -> dict[str, Any]:
+        return sign_body(body, load_signer(key), now=lambda: world.clock.now, nonce=lambda: uuid.uuid4().hex)
+
+    body = signed({"action_type": "research", "declared_goal": "Find out", "agent_id": "agent-1"})
+    status, made = world.ask("POST", "/api/actions", body)
+    assert status == 201, made
+    world.clock.move(seconds=1)
+    outcome = signed({"status": "completed", "agent_id": "agent-1"})
+    status, answer = world.ask("PATCH", f"/api/actions/{made['action_id']}", outcome)
+    assert status == 200, answer
+    found = replayed(world, made["action_id"])
+    assert [kind for kind, _ in told(found)] == [
+        "intent",
+        "signature",
+        "policies",
+        "decision",
+        "action",
+        "outcome",
+        "signature",
+    ]
+    first = found["steps"][1]
+    assert (first["title"], first["event"]["name"]) == ("Signed by agent-1", "signature.verified")
+    assert (first["details"]["algorithm"], first["details"]["replay_protected"]) == ("Ed25519", True)
+    assert found["steps"][-1]["details"]["operation"] == "update_outcome"
+
+
+def test_an_erased_text_is_gone_and_the_replay_says_by_whom_and_why(world: World) -> None:
+    world.policy("risk_threshold", RISKY)
+    action_id = acted(world, risk_score=90, declared_goal="Call Ann Smith")
+    decided(world, action_id, "allow")
+    loop = {"action_id": action_id, "loop_type": "question", "description": "Is Ann Smith in?"}
+    world.ask("POST", "/api/actions/loops", loop)
+    ended(world, action_id, output_summary="Ann Smith was out")
+    world.clock.move(days=1)
+    body = {"action_id": action_id, "reason": "Ann Smith's request"}
+    status, answer = world.ask("POST", "/api/evidence/erase", body, caller=ADMIN)
+    assert status == 200, answer
+    found = replayed(world, action_id)
+    erasure = step(found, "erasure")
+    assert erasure["title"] == "Text was erased by key_operator"
+    assert erasure["details"].pop("reason") == "Ann Smith's request"
+    erasure["details"].clear()
+    assert "Ann" not in str(found)
+    assert step(found, "intent")["details"]["agent_id"] == "agent-1"
+    assert step(found, "decision")["details"]["decision"] == "require_approval"
+    assert told(found)[-1] == ("outcome", "After the erasure: completed")
+    assert ("loop", "A loop whose text was erased") in told(found)
+    assert found["evidence"]["erased"] >= 3
+    assert found["evidence"]["unlinked"] == 0
+    assert (found["missing"], found["differences"]) == ([], [])
 
 
 def test_other_organisations_see_nothing(world: World) -> None:
