@@ -20,7 +20,18 @@ from dashclaw.cli import main, parser
 from .serving import served
 
 DOCS = Path(__file__).parents[2] / "docs"
-GUIDES = ("approvals", "testing", "connections", "server", "webhooks", "costs", "recommendations", "pairing", "signing")
+GUIDES = (
+    "approvals",
+    "testing",
+    "connections",
+    "server",
+    "webhooks",
+    "costs",
+    "recommendations",
+    "pairing",
+    "signing",
+    "evidence",
+)
 PAGES = [DOCS / "getting-started.md", *(DOCS / f"guides/{name}.md" for name in GUIDES)]
 
 
@@ -135,6 +146,12 @@ def test_the_guide_to_recommendations_runs(tmp_path: Path, monkeypatch: pytest.M
     exec(compile(python(page), str(page), "exec"), {})
 
 
+def test_the_guide_to_policies_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = DOCS / "guides/policies.md"
+    exec(compile(python(page), str(page), "exec"), {})
+
+
 def test_the_guide_to_pairing_runs_with_an_operator_at_the_other_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,6 +181,17 @@ def test_the_guide_to_signing_runs(
     assert shown.count("verified: True") == 2
     assert "send it as text" in shown
     assert "auth_token='***'" in shown
+
+
+def test_the_guide_to_evidence_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = DOCS / "guides/evidence.md"
+    exec(compile(python(page), str(page), "exec"), {})
+    shown = capsys.readouterr().out
+    assert "intent Compare vendors" in shown
+    assert "outcome Completed" in shown
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
