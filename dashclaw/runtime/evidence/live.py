@@ -70,7 +70,7 @@ def _identity_now(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _key_now(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**row, "check": key_check(row["id"], row["key_hash"])}
+    return {**row, "metadata": row["metadata"] or {}, "check": key_check(row["id"], row["key_hash"])}
 
 
 _KINDS = (
