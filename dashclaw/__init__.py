@@ -39,6 +39,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
+    from ._governed import govern
     from ._retry import RetryPolicy
     from ._transport import PooledTransport
     from .aio import AsyncDashClaw
@@ -51,6 +52,7 @@ _LAZY = {
     "PooledTransport": "_transport",
     "RequestsTransport": "requests_transport",
     "RetryPolicy": "_retry",
+    "govern": "_governed",
 }
 
 __all__ = [
@@ -88,6 +90,7 @@ __all__ = [
     "UnreadableAnswerError",
     "Verdict",
     "__version__",
+    "govern",
 ]
 
 

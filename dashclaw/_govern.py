@@ -18,6 +18,7 @@ from ._record import is_pending, outcome_call, record
 from .errors import (
     ApprovalPendingError,
     DashClawError,
+    GuardBlockedError,
     InvalidRequestError,
     NotFoundError,
     NotSentError,
@@ -118,14 +119,27 @@ def begin(client: Caller, run: Run) -> Flow[Run]:
     return run
 
 
+def observe(client: Caller, run: Run) -> Flow[Run]:
+    """Record what is decided about the work, and return whatever it is; the log tells what would have been stopped."""
+    action_id = str(run.fields.get("action_id") or f"act_{uuid.uuid4()}")
+    try:
+        created = yield from record(client, _body(client, run, action_id))
+        run.decision = created["decision"]
+        if is_pending(created):
+            logger().warning("%s needs an approval and runs without: only observed", run.action_type)
+            yield from _give_up(action_id, "Only observed: it ran without the approval that it needs", 1.0)
+        else:
+            run.action_id = created["action_id"]
+    except GuardBlockedError as blocked:
+        logger().warning("%s is forbidden and runs: only observed: %s", run.action_type, blocked)
+    run.started = client._now()
+    return run
+
+
 def _body(client: Caller, run: Run, action_id: str) -> Dict[str, Any]:
     known = {"agent_id": client.agent_id, "agent_name": client.agent_name, "swarm_id": client.swarm_id}
-    return dict(
-        known,
-        action_type=run.action_type,
-        declared_goal=run.declared_goal,
-        **dict(run.fields, action_id=action_id),
-    )
+    known.update(run.fields)
+    return dict(known, action_type=run.action_type, declared_goal=run.declared_goal, action_id=action_id)
 
 
 def _released(client: Caller, created: Mapping[str, Any], body: Mapping[str, Any]) -> Flow[None]:

@@ -6,8 +6,8 @@ import functools
 import threading
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Mapping, Optional, TypeVar, Union
 
-from ._call import Flow, Ticket, Watch
-from ._govern import Run, begin, finish
+from ._call import AsyncDriver, Caller, Flow, Ticket, Watch
+from ._govern import Run, begin, finish, status_after
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Guarded(_Decorator):
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Return the governed function."""
-        if _is_async(function):
+        if is_async(function):
             wrapper: Callable[P, R] = functools.wraps(function)(self._around_async(function))
             return wrapper
 
@@ -64,36 +64,58 @@ class Guarded(_Decorator):
 
     def _around_async(self, function: Callable[..., Any]) -> Callable[..., Any]:
         async def governed(*args: Any, **kwargs: Any) -> Any:
-            import asyncio
-
-            loop = asyncio.get_running_loop()
-            work = _InThread(self._client, self.run(function, args, kwargs))
-            try:
-                await loop.run_in_executor(None, work.begin)
-            except asyncio.CancelledError:
-                work.abandon()
-                raise
+            run = self.run(function, args, kwargs)
+            await enter(self._client, run, begin)
             try:
                 result = await function(*args, **kwargs)
-            except Exception as error:
-                await loop.run_in_executor(None, work.finish, error)
-                raise
             except BaseException as error:
-                # The task was told to stop: recording that must not hold it up.
-                loop.run_in_executor(None, work.finish, error)
+                await conclude(self._client, run, error)
                 raise
-            await loop.run_in_executor(None, work.finish, None)
+            await conclude(self._client, run, None)
             return result
 
         return governed
 
 
+async def enter(client: Union[SyncDriver, AsyncDashClaw], run: Run, entry: Callable[[Caller, Run], Flow[Run]]) -> None:
+    """Drive the flow that decides about a run, off the event loop, whichever client it is."""
+    if isinstance(client, AsyncDriver):
+        await client._drive(entry(client, run))
+        return
+    import asyncio
+
+    work = _InThread(client, run, entry)
+    try:
+        await asyncio.get_running_loop().run_in_executor(None, work.begin)
+    except asyncio.CancelledError:
+        work.abandon()
+        raise
+
+
+async def conclude(client: Union[SyncDriver, AsyncDashClaw], run: Run, error: Optional[BaseException]) -> None:
+    """Record how a run ended, off the event loop."""
+    told_to_stop = status_after(error) == "cancelled"
+    if isinstance(client, AsyncDriver):
+        if told_to_stop:
+            client.later(finish(client, run, error))
+        else:
+            await client._drive(finish(client, run, error))
+        return
+    import asyncio
+
+    over = asyncio.get_running_loop().run_in_executor(None, client._drive, finish(client, run, error))
+    # A task that was told to stop must not be held up by what is recorded of it.
+    if not told_to_stop:
+        await over
+
+
 class _InThread:
     """Governs one call of an async function by a synchronous client, off the event loop."""
 
-    def __init__(self, client: SyncDriver, run: Run) -> None:
+    def __init__(self, client: SyncDriver, run: Run, entry: Callable[[Caller, Run], Flow[Run]]) -> None:
         self._client = client
         self._run = run
+        self._entry = entry
         self._lock = threading.Lock()
         self._abandoned = False
         self._begun = False
@@ -101,7 +123,7 @@ class _InThread:
 
     def begin(self) -> None:
         """Return when the work may run."""
-        self._client._drive(self._until_abandoned(begin(self._client, self._run)))
+        self._client._drive(self._until_abandoned(self._entry(self._client, self._run)))
         with self._lock:
             self._begun = True
             abandoned = self._abandoned
@@ -157,7 +179,7 @@ class AsyncGuarded(_Decorator):
 
     def __call__(self, function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         """Return the governed function; raises `ConfigurationError` for one that is not async."""
-        if not _is_async(function):
+        if not is_async(function):
             raise ConfigurationError("AsyncDashClaw guards async functions; use DashClaw for others")
 
         @functools.wraps(function)
@@ -168,7 +190,7 @@ class AsyncGuarded(_Decorator):
         return governed
 
 
-def _is_async(function: Any) -> bool:
+def is_async(function: Any) -> bool:
     """Whether calling returns an awaitable; refuses generators, whose body runs after the call."""
     import inspect
 
