@@ -47,7 +47,7 @@ def add(group: Commands) -> None:
         reevaluate,
         "decide again about a recorded action, by the recorded policies; exits with 1 when that cannot be or differs",
         options=connection(),
-        example="dashclaw policies reevaluate gd_0123456789abcdef01234567 --db dashclaw.db",
+        example="dashclaw policies reevaluate gd_123 --db dashclaw.db",
     )
     found.add_argument("decision", metavar="DECISION", help="its id; every answer of the guard has one")
 

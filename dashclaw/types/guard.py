@@ -63,6 +63,7 @@ class GuardDecision(TypedDict):
     recorded: bool
     evaluated_at: str
     digest: str
+    policy_set: str
     approvals: List[RequiredApproval]
 
 
@@ -85,6 +86,8 @@ class RecordedDecision(TypedDict):
     degraded: bool
     digest: str
     risk_breakdown: Dict[str, Any]
+    policy_set: Optional[str]
+    facts: Optional[Dict[str, Any]]
 
 
 class DecisionStats(TypedDict):

@@ -44,6 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (found / "builder.key").write_text(PUBLIC_KEY)
     with DashClaw.local(found / "dashclaw.db", agent_id="agent-1") as agent:
         agent.create_action("deploy", "Ship it", action_id="act_123", status="pending")
+        decision = agent.guard({"action_type": "deploy"})
         agent.create_agent_schedule("forge", "Nightly build", "30 2 * * *")
         message = agent.broadcast("The tests are green")
         made = agent.request("POST", "/api/orgs/org_default/keys", body={"label": "laptop"})["api_key"]
@@ -53,6 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (found / "key_id").write_text(made["id"])
     (found / "webhook_id").write_text(hook["id"])
     (found / "pairing_id").write_text(pairing["id"])
+    (found / "decision_id").write_text(decision["decision_id"])
     return found
 
 
@@ -65,6 +67,7 @@ def test_every_example_works(line: str, folder: Path, tmp_path: Path, monkeypatc
     for name, kept in (
         ("key_123", "key_id"),
         ("pair_123", "pairing_id"),
+        ("gd_123", "decision_id"),
         ("wh_123", "webhook_id"),
         ("msg_123", "message_id"),
     ):
