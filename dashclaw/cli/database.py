@@ -48,7 +48,8 @@ def add(commands: Commands) -> None:
     found.add_argument("--force", action="store_true", help="replace a database that holds data")
 
 
-def _database(options: argparse.Namespace) -> str:
+def named_database(options: argparse.Namespace) -> str:
+    """The database that the options or the environment name; raises `ConfigurationError`."""
     database = options.db or os.environ.get("DASHCLAW_DATABASE_URL") or os.environ.get("DASHCLAW_DB")
     if not database:
         raise ConfigurationError("Say which database: --db FILE or URL")
@@ -61,7 +62,7 @@ def upgrade(options: argparse.Namespace, output: Output) -> None:
 
     from .storage import opened
 
-    with opened(_database(options)):
+    with opened(named_database(options)):
         output.result({"revision": HEAD}, f"The schema is {HEAD}.")
 
 
@@ -71,7 +72,7 @@ def info(options: argparse.Namespace, output: Output) -> None:
 
     from .storage import opened
 
-    database = _database(options)
+    database = named_database(options)
     existing(database)
     with opened(database) as store:
         found = describe(store)
@@ -85,7 +86,7 @@ def backup(options: argparse.Namespace, output: Output) -> None:
     from .storage import translated
 
     with translated():
-        found = copy(_database(options), options.target)
+        found = copy(named_database(options), options.target)
     output.result(found, f"Wrote {options.target} ({found['rows']} rows)")
 
 
@@ -96,5 +97,5 @@ def restore(options: argparse.Namespace, output: Output) -> None:
     from .storage import translated
 
     with translated():
-        found = put_back(options.source, _database(options), force=options.force)
+        found = put_back(options.source, named_database(options), force=options.force)
     output.result(found, f"Restored {found['rows']} rows from {options.source}")

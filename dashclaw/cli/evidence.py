@@ -12,6 +12,7 @@ from urllib.parse import quote
 from dashclaw._inert import inert
 from dashclaw.errors import ConfigurationError, MissingExtraError
 
+from . import evidence_export, evidence_verify
 from .arguments import Commands, connection
 from .connection import connect
 from .output import Output
@@ -23,6 +24,8 @@ def add(commands: Commands) -> None:
     """Add the group to the command line."""
     group = commands.group("evidence", "what was recorded, and proof of it")
     _add_replay(group)
+    evidence_verify.add(group)
+    evidence_export.add(group)
 
 
 def _add_replay(group: Commands) -> None:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dashclaw.runtime.delivery import Deliverer
+from dashclaw.runtime.evidence.keeping import Notary, link_tails
 from dashclaw.runtime.routing.due import keep_all_up
 from dashclaw.runtime.signal_watch import detect
 from dashclaw.runtime.store.retention import sweep
@@ -22,6 +23,8 @@ SWEEP_SECONDS = 3600.0
 DELIVERY_SECONDS = 0.5
 SIGNAL_SECONDS = 60.0
 ROUTING_SECONDS = 1.0
+LINK_SECONDS = 60.0
+CHECKPOINT_SECONDS = 300.0
 _LONGEST_PAUSE = 10.0
 
 
@@ -111,4 +114,14 @@ def routing(runtime: Runtime) -> Upkeep:
     return Upkeep("routing", lambda: keep_all_up(runtime), ROUTING_SECONDS)
 
 
-JOBS = (retention, webhooks, signals, routing)
+def links(runtime: Runtime) -> Upkeep:
+    """Link every minute the events that a process left unlinked when it died."""
+    return Upkeep("links", lambda: link_tails(runtime), LINK_SECONDS)
+
+
+def checkpoints(runtime: Runtime) -> Upkeep:
+    """Sign every five minutes the chains that grew."""
+    return Upkeep("checkpoints", Notary(runtime).round, CHECKPOINT_SECONDS)
+
+
+JOBS = (retention, webhooks, signals, routing, links, checkpoints)

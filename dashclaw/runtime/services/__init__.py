@@ -13,7 +13,9 @@ from . import (
     context,
     dashboard,
     digest,
+    erasure,
     events,
+    evidence,
     guard,
     handoffs,
     identities,
@@ -78,5 +80,7 @@ CATEGORIES = (
     recommendations,
     sync,
     replays,
+    erasure,
+    evidence,
 )
 OPERATIONS = tuple(operation for category in CATEGORIES for operation in category.OPERATIONS)

@@ -48,13 +48,6 @@ def told_after(tx: Tx, org_id: str, names: Sequence[str], event_id: int) -> list
     return [decode(events, row) for row in tx.all(query.where(_E.id > event_id).order_by(_E.id))]
 
 
-def decision_event(tx: Tx, org_id: str, decision_id: str, at: str) -> int | None:
-    """The id of the event of a decision that was made at a moment."""
-    query = select(_E.id).where(_E.org_id == org_id, _E.event == DECISION_MADE, _E.created_at == at)
-    found: int | None = tx.scalar(query.where(_E.resource_id == decision_id).limit(1))
-    return found
-
-
 def first_checkpoint(tx: Tx, org_id: str, size: int) -> dict[str, Any] | None:
     """The smallest checkpoint of at least `size` entries."""
     query = select(evidence_checkpoints).where(_P.org_id == org_id, _P.size >= size)

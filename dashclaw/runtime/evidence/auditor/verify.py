@@ -209,6 +209,14 @@ def trusted_keys(rows: List[Json], pinned: str | None, find: Callable[[str], Non
     return {name: key for name, key in keys.items() if name in trusted}
 
 
+def pinned_key(key: str | None) -> str | None:
+    """The id of a key that is given by its id or as a file with the public key."""
+    pinned = key_of(Path(key).read_bytes())[0] if key and Path(key).is_file() else key
+    if pinned and (len(pinned) != 64 or not set(pinned) <= set("0123456789abcdef")):
+        raise CannotCheckError(f"{key} is neither the id of a key (64 hex digits) nor a file with a public key")
+    return pinned
+
+
 def key_of(pem: bytes) -> Tuple[str, Ed25519PublicKey]:
     """A public key in PEM and its id; raises `ValueError` for anything but Ed25519."""
     try:
@@ -260,10 +268,7 @@ def some(first: int, last: int) -> str:
 def check(path: Path, key: str | None, kept: Path | None, progress: Callable[[int, int], Any]) -> Check:
     """Check a bundle; raises `CannotCheckError` for what is none, or what does not fit it."""
     try:
-        pinned = key_of(Path(key).read_bytes())[0] if key and Path(key).is_file() else key
-        if pinned and (len(pinned) != 64 or not set(pinned) <= set("0123456789abcdef")):
-            raise CannotCheckError(f"{key} is neither the id of a key (64 hex digits) nor a file with a public key")
-        found = Check(path, pinned, json.loads(kept.read_text()) if kept else None, progress)
+        found = Check(path, pinned_key(key), json.loads(kept.read_text()) if kept else None, progress)
         found.run()
     except (OSError, ValueError, LookupError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise CannotCheckError(f"{path} cannot be read as a bundle: {type(error).__name__}: {error}") from error
