@@ -21,7 +21,7 @@ try:
     from .runtime.origin import CHANNEL_HEADER, CLI, local_origin
     from .runtime.problems import Problem
     from .runtime.runtime import Runtime
-    from .runtime.store.engine import StoreError, without_password
+    from .runtime.store.connect import StoreError, without_password
 except ImportError as error:
     raise MissingExtraError(
         f'The embedded runtime needs the extra "local" ({error.name} is missing): pip install "dashclaw[local]"'

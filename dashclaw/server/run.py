@@ -14,7 +14,7 @@ from dashclaw.runtime.keys import new_key
 from dashclaw.runtime.runtime import Runtime
 from dashclaw.runtime.settings import Settings
 from dashclaw.runtime.store import orgs
-from dashclaw.runtime.store.engine import StoreError, without_password
+from dashclaw.runtime.store.connect import StoreError, without_password
 
 from .app import create_app
 from .settings import ServerSettings

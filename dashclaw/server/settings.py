@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from dashclaw.errors import ConfigurationError
 from dashclaw.runtime.bootstrap import DEFAULT_ORG
 from dashclaw.runtime.identity import Role
-from dashclaw.runtime.store.engine import without_password
+from dashclaw.runtime.store.connect import without_password
 
 LOOPBACK_NAMES = frozenset({"localhost"})
 

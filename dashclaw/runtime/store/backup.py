@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import LargeBinary, Table, func, insert, select, text, update
 
-from .engine import Store, StoreError, _translated, database_url
+from .connect import StoreError, database_url, translated
+from .engine import Store
 from .migrate import HEAD
 from .tables import events, metadata, organizations
 
@@ -31,7 +32,7 @@ def backup(url: str, target: str) -> dict[str, Any]:
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.unlink(missing_ok=True)
     try:
-        with _translated():
+        with translated():
             rows = (
                 _copy_file(url, unfinished) if _is_file(url) else _copy_rows(url, f"sqlite:///{unfinished.absolute()}")
             )
@@ -57,7 +58,7 @@ def restore(source: str, url: str, *, force: bool = False) -> dict[str, Any]:
         store.close()
     if used and not force:
         raise StoreError("The database holds data already; --force replaces all of it")
-    with _translated():
+    with translated():
         return {"source": str(path), "rows": _copy_rows(f"sqlite:///{path.absolute()}", url)}
 
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
-import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, Executable, Table
+from sqlalchemy.engine import URL
 
 from ..clock import Clock, stamp, utc_now
 from ..identity import Caller
+from .connect import DuplicateError, StoreError, database_url, make_engine, translated
 from .hot import Hot, hot_insert
 from .rows import decode, encode
 from .tables import events
@@ -26,16 +22,7 @@ from .watch import PostgresWatch, SqliteWatch, Watch
 
 __all__ = ["DuplicateError", "Hot", "Store", "StoreError", "Tx", "decode", "encode"]
 
-BUSY_MILLISECONDS = 5000
 CLOSE_SECONDS = 5.0
-
-
-class StoreError(Exception):
-    """The database refused or could not be reached; nothing of the transaction happened."""
-
-
-class DuplicateError(StoreError):
-    """A unique id or name is taken."""
 
 
 class Tx:
@@ -187,7 +174,7 @@ class Store:
         self._closed = False
         self._ended = threading.Condition()
         self._busy = 0
-        self.engine = _sqlite_engine(self.url, self._durability) if self.dialect == "sqlite" else _engine(self.url)
+        self.engine = make_engine(self.url, self._durability)
         self._writer: Connection | None = None
         self._batch: Tx | None = None
 
@@ -218,13 +205,13 @@ class Store:
         """A transaction that changes an organisation's data; commits on success, rolls back on any error."""
         self._check()
         if self.dialect != "sqlite":
-            with _translated(), self._connection() as connection, self._transaction(connection, None) as tx:
+            with translated(), self._connection() as connection, self._transaction(connection, None) as tx:
                 tx.lock_organisation(org_id)
                 yield tx
                 tx.notify()
             self._tell(tx)
             return
-        with self._lock, _translated():
+        with self._lock, translated():
             if self._batch is not None:
                 with self._savepoint(self._batch) as tx:
                     yield tx
@@ -245,7 +232,7 @@ class Store:
         whatever the writes returned.
         """
         self._check()
-        with self._lock, _translated(), self._transaction(self._writing(), "BEGIN IMMEDIATE") as tx:
+        with self._lock, translated(), self._transaction(self._writing(), "BEGIN IMMEDIATE") as tx:
             self._batch = tx
             try:
                 yield
@@ -278,7 +265,7 @@ class Store:
         """A transaction that only reads, from one consistent snapshot."""
         self._check()
         sqlite = self.dialect == "sqlite"
-        with _translated(), self._connection() as connection:
+        with translated(), self._connection() as connection:
             if not sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ")
             with self._transaction(connection, "BEGIN" if sqlite else None) as tx:
@@ -322,89 +309,3 @@ class Store:
         with self._ended:
             self._ended.wait_for(lambda: self._busy == 0, CLOSE_SECONDS)
         self.engine.dispose()
-
-
-def database_url(text: str) -> URL:
-    """Read a file path, `sqlite:///path` or `postgresql://…`; raises `StoreError` for anything else."""
-    if not text:
-        raise StoreError("The database needs a file path or a URL")
-    if "://" not in text:
-        return URL.create("sqlite", database=str(Path(text).expanduser().absolute()))
-    try:
-        url = make_url(text)
-    except (SQLAlchemyError, ValueError) as error:
-        raise StoreError(
-            "The database URL cannot be read; use sqlite:///file.db or postgresql://user@host/name"
-        ) from error
-    if url.get_backend_name() == "sqlite":
-        if not url.database or url.database == ":memory:":
-            raise StoreError("SQLite needs a file: sqlite:///file.db")
-        return URL.create("sqlite", database=str(Path(url.database).expanduser().absolute()))
-    if url.get_backend_name() == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
-    raise StoreError(f"{url.get_backend_name()} is not supported; use SQLite or PostgreSQL")
-
-
-def without_password(url: str) -> str:
-    """A path or URL as it may be shown."""
-    return re.sub(r"(://[^/:@]*:)[^/]*(?=@)|(?<=[?&])(password=)[^&]*", r"\1\2***", url)
-
-
-def _engine(url: URL) -> Engine:
-    return create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
-
-
-def _sqlite_engine(url: URL, durability: str) -> Engine:
-    engine = create_engine(
-        url,
-        paramstyle="named",
-        pool_size=8,
-        max_overflow=24,
-        connect_args={"check_same_thread": False, "isolation_level": None, "cached_statements": 256},
-    )
-    synchronous = "FULL" if durability == "full" else "NORMAL"
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _: object) -> None:
-        connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
-        _use_wal(connection)
-        connection.execute(f"PRAGMA synchronous={synchronous}")
-        # 16 MiB of log between checkpoints instead of 4: pages that change often are written back less often, measured
-        # as 8 % more decisions per second.
-        connection.execute("PRAGMA wal_autocheckpoint=4000")
-
-    return engine
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    # SQLite ignores busy_timeout while two processes turn a new file into a WAL one.
-    deadline = time.monotonic() + BUSY_MILLISECONDS / 1000
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-        time.sleep(0.005)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        raise _store_error(error.orig or error) from error
-    except SQLAlchemyError as error:
-        raise StoreError(str(error)) from error
-    except Exception as error:
-        if isinstance(error, sqlite3.Error) or type(error).__module__.startswith("psycopg"):
-            raise _store_error(error) from error
-        raise
-
-
-def _store_error(error: BaseException) -> StoreError:
-    kind: Callable[[str], StoreError] = StoreError
-    if isinstance(error, sqlite3.IntegrityError) or type(error).__name__ == "UniqueViolation":
-        kind = DuplicateError
-    return kind(str(error))

@@ -35,9 +35,9 @@ def upgrade(store: Store) -> str | None:
 
     Raises `StoreError` when the database is newer than this release, or cannot be opened or written.
     """
-    from .engine import StoreError, _translated
+    from .connect import StoreError, translated
 
-    with _translated():
+    with translated():
         before = revision(store)
         if before == HEAD:
             return before

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashclaw import DashClaw
-from dashclaw.runtime.store.engine import without_password
+from dashclaw.runtime.store.connect import without_password
 
 from ..serving import Served
 from .conftest import Place, Run
