@@ -9,10 +9,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
 from dashclaw.runtime.identity import Caller, Origin
-from dashclaw.runtime.store.tables import approval_votes
+from dashclaw.runtime.store.tables import actions, approval_votes
 
 from .conftest import ADMIN, AGENT, World
 
@@ -105,7 +105,7 @@ def test_a_vote_says_who_from_where_how_when_and_about_what(world: World) -> Non
     [row] = stored(world)
     assert (row["digest"], row["created_at"], row["person"]) == (digest, at, "operator:ana@example.com")
     with world.runtime.store.read() as tx:
-        action = tx.one(select(approval_votes.metadata.tables["actions"]))
+        action = tx.one(select(actions))
     assert action is not None
     assert action["digest"] == digest
     _, log = world.ask("GET", "/api/activity", query={"action": "action.updated"})
@@ -263,6 +263,20 @@ def test_an_agent_that_asks_for_a_person_gets_an_operator(world: World) -> None:
     assert "approvals" not in answer["decision"]
     assert vote(world, answer["action_id"], ANA)[1]["code"] == "APPROVER_ROLE_REQUIRED"
     assert vote(world, answer["action_id"], BOSS)[1]["action"]["status"] == "running"
+
+
+def test_an_action_that_waited_before_there_were_votes_takes_one_operator(world: World) -> None:
+    world.policy("require_approval", TWO_OF)
+    waits, done = waiting(world), waiting(world, declared_goal="Other")
+    vote(world, done, BOSS)
+    vote(world, done, ADMIN)
+    with world.runtime.store.write(AGENT.org_id) as tx:
+        tx.execute(update(actions).values(approval_needs=None))
+        tx.execute(delete(approval_votes))
+    found = approval(world, done)
+    assert (found["status"], found["required"], found["remaining"], found["votes"]) == ("approved", [], 0, [])
+    assert vote(world, waits, ANA)[0] == 403
+    assert vote(world, waits, BOSS)[1]["action"]["status"] == "running"
 
 
 def test_votes_given_before_it_expired_stay_with_the_action(world: World) -> None:

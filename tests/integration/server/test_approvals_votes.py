@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from dashclaw import DashClaw
+from dashclaw import ApprovalTimeoutError, DashClaw
 from dashclaw.runtime.bootstrap import DEFAULT_ORG, SYSTEM
 from dashclaw.runtime.keys import new_key
 from dashclaw.runtime.store import orgs
@@ -112,6 +112,19 @@ def test_the_client_of_the_package_names_itself(office: Office) -> None:
     [vote] = action["approval"]["votes"]
     assert vote["from"]["user_agent"].startswith("dashclaw-python/")
     assert action["status"] == "pending_approval"
+
+
+def test_an_agent_goes_on_waiting_until_the_last_approval(office: Office) -> None:
+    with DashClaw(office.agent.url, office.agent.key, agent_id="agent-1") as agent:
+        action_id = agent.create_action("deploy", "Ship 3.0")["action_id"]
+        for person in office.people[:4]:
+            assert approving(person, action_id)().status == 200
+        with pytest.raises(ApprovalTimeoutError):
+            agent.wait_for_approval(action_id, timeout=0.1)
+        assert approving(office.people[4], action_id)().status == 200
+        found = agent.wait_for_approval(action_id, timeout=20)
+    assert found["action"]["approval"] is not None
+    assert len(found["action"]["approval"]["votes"]) == 5
 
 
 def test_an_approver_of_another_organisation_sees_and_decides_nothing(office: Office) -> None:
