@@ -63,6 +63,7 @@ class RequestsTransport:
                 self._base_url + request.target,
                 data=request.body,
                 headers=dict(request.headers),
+                auth=_as_it_is if "Authorization" in request.headers else None,
                 timeout=timeout,
                 allow_redirects=False,
                 stream=True,
@@ -146,6 +147,11 @@ def _late(sent: bool) -> DeadlineExceededError:
     found = DeadlineExceededError("The time for the call ran out" + ("" if sent else " before it was sent"))
     found.sent = sent
     return found
+
+
+def _as_it_is(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+    # Without this a .netrc entry for the host would replace the bearer token.
+    return prepared
 
 
 def _lower(headers: Mapping[str, str]) -> Dict[str, str]:

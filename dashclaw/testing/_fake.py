@@ -14,6 +14,7 @@ from ._memory import Decide, Memory
 from ._rows import RefusedError, text
 
 _JSON = {"content-type": "application/json"}
+_SIGNATURE = frozenset({"_signed_at", "_nonce", "_signature"})
 _RAN = frozenset({"running", "completed", "failed", "cancelled"})
 Decisions = Union[Mapping[str, Any], Decide]
 
@@ -92,7 +93,8 @@ class FakeTransport:
                     raise failure
                 return failure
             try:
-                status, found = self.memory.answer(request.method, unquote(path), asked, body)
+                unsigned = {name: value for name, value in body.items() if name not in _SIGNATURE}
+                status, found = self.memory.answer(request.method, unquote(path), asked, unsigned)
             except RefusedError as refused:
                 status, found = refused.status, refused.body
             return Response(status, _JSON, text(found).encode())

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from dashclaw import AsyncDashClaw, ConfigurationError, DashClaw, GuardUnavailableError, SigningError
 from dashclaw.errors import UnknownOutcomeError
+from dashclaw.testing import FakeTransport
 
 from .support import Scripted, answer, patient
 
@@ -228,3 +229,12 @@ def test_a_guard_that_nobody_can_ask_is_no_signing_error() -> None:
     with claw, pytest.raises(GuardUnavailableError):
         claw.create_action("deploy", "Ship it")
     assert len({request.body for request in transport.requests}) == 1
+
+
+def test_a_program_that_signs_can_be_tested_without_a_server() -> None:
+    fake = FakeTransport()
+    with DashClaw(agent_id="me", transport=fake, private_key=PEM, sign="all") as claw:
+        made = claw.create_action("deploy", "Ship it")
+        claw.update_outcome(made["action_id"], "completed")
+    assert FIELDS & set(made["action"]) == set()
+    assert all(set(call.body) >= FIELDS for call in fake.calls)

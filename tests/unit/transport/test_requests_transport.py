@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -174,3 +175,14 @@ def test_an_adapter_without_sockets_cannot_follow_events(web: responses.Requests
         transport.stream(Request("GET", "/x", {}), 5)
     assert web.calls[0].request.headers["Accept-Encoding"] == "identity"
     transport.close()
+
+
+def test_a_bearer_token_goes_before_what_a_netrc_file_says(
+    web: responses.RequestsMock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine claw.test login me password other\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    web.get(f"{URL}/api/orgs", json={"organizations": []})
+    with DashClaw(transport=RequestsTransport(URL), auth_token="token", retry=patient()) as claw:
+        claw.get_org()
+    assert web.calls[0].request.headers["Authorization"] == "Bearer token"
