@@ -90,7 +90,9 @@ class ModelClient:
 def clients() -> None:
     assert_type(DashClaw("http://localhost", "key", agent_id="me", retry=RetryPolicy(attempts=5)), DashClaw)
     assert_type(DashClaw("http://localhost", private_key=bytes, sign="all", auth_token=lambda: "token"), DashClaw)
-    assert_type(AsyncDashClaw("http://localhost", "key", private_key="a.key", private_key_password=b"pw"), AsyncDashClaw)
+    assert_type(
+        AsyncDashClaw("http://localhost", "key", private_key="a.key", private_key_password=b"pw"), AsyncDashClaw
+    )
     assert_type(AsyncDashClaw(transport=FakeTransport()), AsyncDashClaw)
     assert_type(DashClaw.local("dashclaw.db", agent_id="me", hitl_mode="wait"), DashClaw)
     assert_type(AsyncDashClaw.local("dashclaw.db"), AsyncDashClaw)
