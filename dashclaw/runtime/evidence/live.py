@@ -29,6 +29,7 @@ PAGE = 2000
 
 
 _NEVER = "~"  # after every moment
+_AWAITED = ""  # no digest: it is told again
 
 
 class Lost(NamedTuple):
@@ -153,9 +154,15 @@ class _Match:
 
     def tell(self, decision_id: str, data: str, at: str) -> None:
         """Take what an event says of a decision."""
-        before = self._told.get(decision_id)
-        self._told[decision_id] = (json.loads(data).get("row"), at if before is None else before[1])
+        said = json.loads(data)
         self.told_until = max(self.told_until, at)
+        before = self._told.get(decision_id)
+        # What is told when a decision is erased says when it was made; the event of its making is then empty.
+        made = said.get("created_at", at) if before is None else before[1]
+        forgotten = "created_at" in said and made <= self._lost.events_until
+        if before is None and forgotten and decision_id not in self._rows:
+            return
+        self._told[decision_id] = (_AWAITED if "erased" in said else said.get("row"), made)
         self._meet(decision_id)
 
     def take(self, page: Sequence[decision_store.Stored]) -> int:

@@ -15,7 +15,7 @@ from .merkle import Frontier
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..store.engine import Store
+    from ..store.engine import Store, Tx
 
 log = logging.getLogger("dashclaw")
 
@@ -52,6 +52,22 @@ def link_all(store: Store, org_id: str) -> int:
             if rows.tail(tx, org_id, head.event_id if head else 0) == 0:
                 return total
         total += link_events(store, org_id)
+
+
+def link_within(tx: Tx, org_id: str) -> int:
+    """Link all that is there, what this transaction emitted included; returns how many.
+
+    Writers of the organisation wait meanwhile: to be called right after `link_all`.
+    """
+    total = 0
+    while True:
+        before = rows.head(tx, org_id)
+        found = rows.unlinked(tx, org_id, before.event_id if before else 0, BATCH)
+        if not found:
+            return total
+        entries, after = _linked(org_id, before, found)
+        rows.append(tx, org_id, entries, after)
+        total += len(entries)
 
 
 def _linked(

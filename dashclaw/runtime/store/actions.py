@@ -109,6 +109,14 @@ def open_with_key(tx: Tx, org_id: str, key: str, digest: str) -> dict[str, Any] 
     return _read_one(tx, tx.one(_OPEN, org=org_id, key_=key, digest=digest))
 
 
+def same_body(tx: Tx, action: Mapping[str, Any], most: int = 100) -> list[str]:
+    """The ids of other actions that were asked for with the very same body."""
+    if not action["digest"]:
+        return []
+    same = (_A.org_id == action["org_id"], _A.digest == action["digest"], _A.action_id != action["action_id"])
+    return [row["action_id"] for row in tx.all(select(_A.action_id).where(*same).order_by(_A.action_id).limit(most))]
+
+
 def due(tx: Tx, org_id: str, most: int = 500) -> list[dict[str, Any]]:
     """Pending actions whose approval has expired."""
     return _read(tx, tx.all(_DUE, org=org_id, pending="pending", now=tx.stamp, most=most))

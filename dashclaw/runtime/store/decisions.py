@@ -14,7 +14,7 @@ from dashclaw._json import compact
 
 from ..clock import ago
 from ..guard import SEVERITY
-from .engine import Hot, decode
+from .engine import Hot, decode, encode
 from .hot import hot_insert
 from .tables import decision_counts, decision_hours, guard_decisions
 
@@ -181,6 +181,13 @@ def forget(tx: Tx, org_id: str, after: tuple[str, str], before: str, most: int) 
 def _uncount(tx: Tx, table: Table, **key: str) -> None:
     where = (table.c[name] == value for name, value in key.items())
     tx.execute(update(table).where(*where).values(n=table.c.n - 1))
+
+
+def erase(tx: Tx, org_id: str, decision_id: str, values: Mapping[str, Any]) -> str:
+    """Take text out of a decision; returns its `row_digest` as it is now."""
+    where = (_D.org_id == org_id, _D.id == decision_id)
+    tx.execute(update(guard_decisions).where(*where).values(**encode(guard_decisions, values)))
+    return row_digest(tx.all(_FIND, org=org_id, decision_id=decision_id)[0])
 
 
 def count_in_window(tx: Tx, org_id: str, agent_id: str, minutes: int, most: int, but: str) -> int:
