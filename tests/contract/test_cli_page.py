@@ -42,6 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("page")
     (found / "notes.txt").write_text("The meeting is at ten")
     (found / "builder.key").write_text(PUBLIC_KEY)
+    (found / "builder.pub").write_text(PUBLIC_KEY.replace("AAEC", "BAEC"))
     with DashClaw.local(found / "dashclaw.db", agent_id="agent-1") as agent:
         agent.create_action("deploy", "Ship it", action_id="act_123", status="pending")
         decision = agent.guard({"action_type": "deploy"})
@@ -49,10 +50,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         message = agent.broadcast("The tests are green")
         made = agent.request("POST", "/api/orgs/org_default/keys", body={"label": "laptop"})["api_key"]
         pairing = agent.create_pairing(PUBLIC_KEY, "Ed25519")["pairing"]
+        identity = agent.register_identity("forge", PUBLIC_KEY, "Ed25519")["identity"]
         hook = agent.create_webhook("https://hooks.example.com/x")["webhook"]
     (found / "message_id").write_text(message["message_id"])
     (found / "key_id").write_text(made["id"])
     (found / "webhook_id").write_text(hook["id"])
+    (found / "identity_id").write_text(identity["id"])
     (found / "pairing_id").write_text(pairing["id"])
     (found / "decision_id").write_text(decision["decision_id"])
     return found
@@ -67,6 +70,7 @@ def test_every_example_works(line: str, folder: Path, tmp_path: Path, monkeypatc
     for name, kept in (
         ("key_123", "key_id"),
         ("pair_123", "pairing_id"),
+        ("idn_123", "identity_id"),
         ("gd_123", "decision_id"),
         ("wh_123", "webhook_id"),
         ("msg_123", "message_id"),

@@ -30,6 +30,7 @@ GUIDES = (
     "recommendations",
     "pairing",
     "signing",
+    "identity",
     "evidence",
 )
 PAGES = [DOCS / "getting-started.md", *(DOCS / f"guides/{name}.md" for name in GUIDES)]
@@ -144,6 +145,16 @@ def test_the_guide_to_recommendations_runs(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     page = DOCS / "guides/recommendations.md"
     exec(compile(python(page), str(page), "exec"), {})
+
+
+def test_the_guide_to_identity_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = DOCS / "guides/identity.md"
+    exec(compile(python(page), str(page), "exec"), {})
+    shown = capsys.readouterr().out
+    assert shown.splitlines() == ["verified: True", "SIGNATURE_REQUIRED", "verified: True", "verified: True"]
 
 
 def test_the_guide_to_policies_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
