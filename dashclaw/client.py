@@ -286,10 +286,9 @@ class DashClaw(Client, SyncDriver):
     `auto_recommend` fetches advice before each action: "warn" only notes it with the action, "enforce" takes it from
     `recommendation_confidence_min` (70) on unless the guard would stop the action then; a declared risk is never
     lowered. `recommendation_callback` is told the advice. `private_key` is PEM or JWK, a path to either, a key object
-    or a function from bytes to their signature; with it questions to the guard and new actions are signed, every
-    write with `sign="all"`, nothing with "off". `auth_token` is a bearer token, or a function asked for one before
-    each request. Threads may share a client. Raises `ConfigurationError` for
-    a setting that is wrong.
+    or a function from bytes to their signature; with it new actions, questions to the guard and syncs are signed,
+    every write with `sign="all"`, nothing with "off". `auth_token` is a bearer token, or a function asked for one
+    before each request. Threads may share a client. Raises `ConfigurationError` for a setting that is wrong.
     """
 
     _heartbeat: Optional[Heartbeat] = None

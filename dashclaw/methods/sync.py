@@ -24,4 +24,4 @@ class SyncMethods(Caller):
         `["results"]` says per section how many were `synced`, `unchanged`, `blocked` or `pending`, and names the
         entries that are wrong under `errors`. Raises `InvalidRequestError` when none is right.
         """
-        return Call("POST", "/api/sync", body={"agent_id": self.agent_id, **state})
+        return Call("POST", "/api/sync", body={"agent_id": self.agent_id, **state}, signed=True)

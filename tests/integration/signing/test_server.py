@@ -103,6 +103,18 @@ def test_the_server_believes_what_the_client_signed(server: Served, kind: str) -
     assert caught.value.code == "SIGNATURE_REQUIRED"
 
 
+def test_the_usual_mode_signs_what_the_server_requires(server: Served) -> None:
+    key = trusted(server, "ed25519")
+    with DashClaw(server.url, server.agent_key, "agent-1", private_key=key) as agent:
+        with agent.track("research", "Find out") as action:
+            action.set(output_summary="Found")
+        assert agent.guard({"action_type": "research"})["decision"] == "allow"
+        agent.sync_state({"goals": [{"title": "Be done"}]})
+        agent.heartbeat()
+    found = [row["operation"] for row in happened(server, "signature.verified")]
+    assert sorted(found) == ["create_action", "guard", "sync_state"]
+
+
 WRITES: dict[str, Write] = {
     "guard": lambda agent: agent.guard({"action_type": "research"}),
     "outcome": lambda agent: agent.update_outcome(agent.create_action("a", "b")["action_id"], "completed"),
