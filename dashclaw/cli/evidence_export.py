@@ -164,7 +164,5 @@ def rotate(options: argparse.Namespace, output: Output) -> None:
         path = key_file(store)
         old = load_key(path)
         new = replace(store, path)
-    text = (
-        f"The key {new.id} signs from now on, in place of {old.id}. Keep a copy of {path} where only you can read it."
-    )
+    text = f"The key {new.id} signs from now on, in place of {old.id}.\nKeep a copy of {path} for yourself alone."
     output.result({"id": new.id, "previous": old.id, "public_key": new.public_key}, text)
