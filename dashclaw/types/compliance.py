@@ -171,12 +171,44 @@ class ComplianceEvidence(TypedDict):
     examples: List[Dict[str, Any]]
 
 
+class EvidenceEntry(TypedDict):
+    """An entry of the evidence chain: `hash` is its link, in hex."""
+
+    seq: int
+    event_id: int
+    event: str
+    hash: str
+
+
+class CheckpointSummary(TypedDict):
+    """What the last signed checkpoint states."""
+
+    size: int
+    root: str
+    at: str
+
+
+class EvidenceEntries(TypedDict):
+    """The entries that evidence rests on, `total` of them: those from `first_seq` to `last_seq`; the newest 100 listed.
+
+    `unlinked` events have no entry yet.
+    """
+
+    entries: List[EvidenceEntry]
+    total: int
+    first_seq: Optional[int]
+    last_seq: Optional[int]
+    checkpoint: Optional[CheckpointSummary]
+    unlinked: int
+
+
 class EvidenceAnswer(TypedDict):
     """Evidence of the last `window_days`; `controls` when a framework was named."""
 
     window: str
     window_days: int
     evidence: ComplianceEvidence
+    entries: EvidenceEntries
     generated_at: str
     framework: Optional[str]
     controls: Optional[List[Dict[str, Any]]]

@@ -28,7 +28,7 @@ from ..inputs import Input, Short
 from ..operations import Invocation, Operation
 from ..policy_tests import policy_of
 from ..problems import Problem, invalid
-from ..store import governance, orgs
+from ..store import governance, orgs, references
 from ..store import policies as rows
 
 if TYPE_CHECKING:
@@ -190,7 +190,12 @@ def show_evidence(tx: Tx, call: Invocation) -> dict[str, Any]:
         framework = _framework(call)
         answer["framework"] = framework.name
         answer["controls"] = _by_control(decided, map_controls(framework, _coverage(tx, call, framework)))
-    return {**answer, "evidence": _evidence(tx, call.caller.org_id, since, decided), "generated_at": tx.stamp}
+    return {
+        **answer,
+        "evidence": _evidence(tx, call.caller.org_id, since, decided),
+        "entries": references.of_window(tx, call.caller.org_id, since),
+        "generated_at": tx.stamp,
+    }
 
 
 def _days(window: str) -> int:

@@ -15,7 +15,7 @@ from ..policy_documents import PACKS, PolicyDraft, pack_policies, read_policies
 from ..policy_tests import policy_of, run_tests, steady_facts
 from ..problems import Problem, invalid
 from ..store import decisions as decision_rows
-from ..store import governance
+from ..store import governance, references
 from ..store import policies as rows
 from .policies import add_policy, complaints
 
@@ -114,6 +114,7 @@ def prove(tx: Tx, call: Invocation) -> dict[str, Any]:
     failing = [_brief(result) for result in results if not result["passed"]]
     counts = _counts(active, results)
     last = governance.newest_run(tx, call.caller.org_id)
+    rested = {"policy": [row["id"] for row in active], "policy_test_run": [] if last is None else [last["id"]]}
     document = {
         "project": f"org-{call.caller.org_id}",
         "generated_at": tx.stamp,
@@ -125,6 +126,8 @@ def prove(tx: Tx, call: Invocation) -> dict[str, Any]:
         "policies": [_proved(row, results) for row in active],
         "failures": failing,
         "last_run": None if last is None else {name: last[name] for name in ("id", "passed", "failed", "created_at")},
+        "policy_set": call.runtime.policies.get(tx, call.caller.org_id).text.hash,
+        "evidence": references.of_records(tx, call.caller.org_id, rested),
     }
     wanted = call.query.format
     report = json.dumps(document, indent=2, ensure_ascii=False) if wanted == "json" else _proof_page(document)
@@ -179,7 +182,19 @@ def _proof_page(document: Mapping[str, Any]) -> str:
             f"- {inline(found['policy'])}, {inline(found['test'])}: {inline(found['reason'])}"
             for found in document["failures"]
         ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_evidence_lines(document)]) + "\n"
+
+
+def _evidence_lines(document: Mapping[str, Any]) -> list[str]:
+    evidence = document["evidence"]
+    lines = ["", "## Evidence", "", f"Policy set {code(document['policy_set'])}.", ""]
+    cells = [(str(entry["seq"]), code(entry["event"]), code(entry["hash"])) for entry in evidence["entries"]]
+    if cells:
+        lines += [*table(("Entry", "Event", "Hash"), cells), ""]
+    lines.append(f"Entries listed: {len(cells)} of {evidence['total']}; events not linked yet: {evidence['unlinked']}.")
+    if (last := evidence["checkpoint"]) is not None:
+        lines.append(f"Last checkpoint: {last['size']} entries, root {code(last['root'])}, {last['at']}.")
+    return lines
 
 
 def import_all(tx: Tx, call: Invocation) -> Answer:

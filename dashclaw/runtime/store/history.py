@@ -81,7 +81,7 @@ def of_decision(tx: Tx, org_id: str, decision_id: str, before: int, at: str | No
     """
     found = _decision_between(tx, org_id, decision_id, max(0, before - NEAR), before)
     if found is None and at is not None:
-        least = _first_since(tx, org_id, at, before)
+        least = first_since(tx, org_id, at, before)
         found = _decision_between(tx, org_id, decision_id, least, min(before, least + NEAR))
     return found
 
@@ -91,7 +91,7 @@ def _decision_between(tx: Tx, org_id: str, decision_id: str, least: int, greates
     return None if row is None else decode(events, row)
 
 
-def _first_since(tx: Tx, org_id: str, at: str, before: int) -> int:
+def first_since(tx: Tx, org_id: str, at: str, before: int) -> int:
     """The id of the organisation's first event that is not older than `at`; ids are given in the order of time."""
     least, greatest = 0, before
     while least < greatest:
