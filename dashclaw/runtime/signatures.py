@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -47,12 +46,13 @@ class SignatureFields(Input):
 
 
 class Signed(NamedTuple):
-    """A body as it was received, with its signature in base64."""
+    """A body as it was received, with its signature in base64; `canonical` is None for what has no canonical form."""
 
     received: Mapping[str, Any]
     signature: str
     nonce: str | None
     signed_at: str | None
+    canonical: bytes | None
 
 
 class Proof(NamedTuple):
@@ -85,7 +85,8 @@ def take(body: dict[str, Any]) -> tuple[dict[str, Any], Signed | None]:
     rest = {name: value for name, value in body.items() if name not in FIELDS}
     if fields.signature is None:
         return rest, None
-    return rest, Signed(body, fields.signature, fields.nonce, fields.signed_at)
+    # Megabytes are spelt out here, before the transaction of the write holds up others.
+    return rest, Signed(body, fields.signature, fields.nonce, fields.signed_at, _canonical(body))
 
 
 def admit(tx: Tx, call: Invocation, operation: Operation) -> Proof | None:
@@ -123,18 +124,17 @@ def _verified(tx: Tx, call: Invocation, operation: Operation, signed: Signed, *,
     keys = rows.keys(tx, call.caller.org_id, agent_id)
     if operation.signing == "offered":
         keys = [*keys, *_offered(call, agent_id)]
-    forms = _forms(signed.received, strict)
-    seen = Proof(signed.signature, verified=False, agent_id=agent_id, digest=_digest(forms))
+    seen = Proof(signed.signature, verified=False, agent_id=agent_id, digest=_digest(signed.canonical))
     if not keys:
         who = f"The agent {agent_id!r}" if agent_id else "This organisation"
         raise SignatureRefusedError("AGENT_NOT_REGISTERED", f"{who} has no registered key: pair it", seen, agent_id)
-    found = _match(keys, signed.signature, forms, tx.stamp)
+    found = _match(keys, signed, tx.stamp, strict)
     if found is None:
         text = "The signature is not of this body and a key of the agent"
         raise SignatureRefusedError("INVALID_AGENT_SIGNATURE", text, seen, agent_id)
     key, form, data = found
     whose = key["agent_id"]
-    proof = Proof(signed.signature, True, whose, key, hashlib.sha256(data).hexdigest(), form)
+    proof = Proof(signed.signature, True, whose, key, _digest(data), form)
     state = validity(key, tx.stamp)
     if state != "valid":
         code, what = _UNFIT[state]
@@ -147,15 +147,16 @@ def _verified(tx: Tx, call: Invocation, operation: Operation, signed: Signed, *,
 
 
 def _match(
-    keys: list[dict[str, Any]], signature: str, forms: list[tuple[str, bytes]], now: str
+    keys: list[dict[str, Any]], signed: Signed, now: str, strict: bool
 ) -> tuple[dict[str, Any], str, bytes] | None:
     """The key that made a signature and the bytes that it is over; keys that are valid now come first."""
     try:
-        raw = base64.b64decode(signature, validate=True)
-    except (binascii.Error, ValueError):
+        raw = base64.b64decode(signed.signature, validate=True)
+    except ValueError:
         return None
-    for key in sorted(keys, key=lambda row: validity(row, now) != "valid"):
-        for form, data in forms:
+    candidates = sorted(keys, key=lambda row: validity(row, now) != "valid")
+    for form, data in _forms(signed, strict):
+        for key in candidates:
             try:
                 fits = verifies(key["public_key"], key["algorithm"], raw, data)
             except ImportError:
@@ -166,21 +167,26 @@ def _match(
     return None
 
 
-def _forms(body: Mapping[str, Any], strict: bool) -> list[tuple[str, bytes]]:
-    """The bytes that a signature of the body may be over: the canonical form, then that of older Python clients."""
-    plain = {name: _whole(value) for name, value in body.items() if name != "_signature"}
-    found = []
+def _forms(signed: Signed, strict: bool) -> Iterator[tuple[str, bytes]]:
+    """The bytes that the signature may be over: the canonical form, then that of older Python clients."""
+    if signed.canonical is not None:
+        yield "jcs", signed.canonical
+    if not strict:
+        older = json.dumps(_unsigned(signed.received), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        if older.encode() != signed.canonical:
+            yield "python", older.encode()
+
+
+def _canonical(body: Mapping[str, Any]) -> bytes | None:
     try:
-        found.append(("jcs", canonical_as_read(plain)))
+        return canonical_as_read(_unsigned(body))
     except ValueError:
         # An integer that spells no double has no canonical form.
-        if strict:
-            return []
-    if not strict:
-        older = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-        if not found or older != found[0][1]:
-            found.append(("python", older))
-    return found
+        return None
+
+
+def _unsigned(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _whole(value) for name, value in body.items() if name != "_signature"}
 
 
 def _whole(value: Any) -> Any:
@@ -194,8 +200,8 @@ def _whole(value: Any) -> Any:
     return value
 
 
-def _digest(forms: list[tuple[str, bytes]]) -> str | None:
-    return hashlib.sha256(forms[0][1]).hexdigest() if forms else None
+def _digest(data: bytes | None) -> str | None:
+    return None if data is None else hashlib.sha256(data).hexdigest()
 
 
 def _offered(call: Invocation, agent_id: str | None) -> list[dict[str, Any]]:

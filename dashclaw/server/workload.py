@@ -94,7 +94,7 @@ class Workloads:
             raise _wrong("it is too long")
         try:
             seen = jwt.decode_complete(token, options={"verify_signature": False})
-        except (jwt.PyJWTError, ValueError) as error:
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise _wrong("it cannot be read") from error
         issuer = self._issuers.get(str(seen["payload"].get("iss")))
         if issuer is None:
@@ -117,7 +117,7 @@ class Workloads:
             )
         except jwt.ExpiredSignatureError as error:
             raise _expired() from error
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             raise _wrong(str(error)) from error
         return self._subject(claims, issuer)
 

@@ -55,8 +55,8 @@ def decide(tx: Tx, call: Invocation) -> dict[str, Any] | Answer:
 
 
 def _is_own(tx: Tx, caller: Caller, row: Mapping[str, Any]) -> bool:
-    """Whether the caller, by this key or by another one of the same operator, created the action."""
-    if row["created_by"] == caller.actor_id:
+    """Whether the caller created the action: by this key, by another one of the same operator, or as its agent."""
+    if row["created_by"] == caller.actor_id or (caller.agent_verified and caller.agent_id == row["agent_id"]):
         return True
     key = orgs.find_key(tx, caller.org_id, row["created_by"]) if caller.operator else None
     if key is None or key["operator"] is None or caller.operator is None:

@@ -102,6 +102,19 @@ def test_a_token_beside_a_key_names_the_agent_and_the_key_says_what_it_may(place
     assert named.body["identity"]["agent_id"] == "agent-7", "an administrator names whom it is about"
 
 
+def test_an_agent_that_is_proven_cannot_approve_its_own_action_with_another_key(tmp_path: Path, place: Place) -> None:
+    with served(str(tmp_path / "d.db"), jwt_issuers=(place.issuer,), jwt_audience=AUDIENCE) as server:
+        admin = Http(server.url, server.admin_key)
+        admin.made("PATCH", f"/api/orgs/{DEFAULT_ORG}", {"self_approval": False})
+        other = place._replace(server=server)
+        token = token_of(place.issuer)
+        waiting = other.ask(token, body={**ACTION, "status": "pending"}).body["action_id"]
+        path = f"/api/actions/{waiting}/approve"
+        own = other.ask(token, path=path, body={"decision": "allow"}, key=server.admin_key)
+        assert refused(own, 403)["code"] == "APPROVER_IDENTITY_REQUIRED"
+        assert admin.ask("POST", path, {"decision": "allow"}).status == 200
+
+
 def test_an_api_key_is_still_a_bearer_credential(place: Place) -> None:
     assert place.ask(place.server.agent_key).status == 201
     assert place.ask(place.server.agent_key, key=place.server.agent_key).status == 201
@@ -144,6 +157,7 @@ def test_a_token_that_is_not_of_the_issuer_and_for_us_is_refused(place: Place) -
             "an unknown key": (jwt.encode(known, _stranger(), "RS256", {"kid": "no"}), "TOKEN_INVALID"),
             "an issuer that is no text": (f"{head}.{part({**known, 'iss': {}})}.{signature}", "TOKEN_ISSUER_UNKNOWN"),
             "no claims": (f"{head}.{part(b'[1]')}.{signature}", "TOKEN_INVALID"),
+            "too deep": (f"{head}.{part(b'[' * 8000)}.{signature}", "TOKEN_INVALID"),
             "no JSON": ("eyJ.eyJ.eyJ", "TOKEN_INVALID"),
             "too long": (f"{head}.{claims}.{'A' * 20_000}", "TOKEN_INVALID"),
             "a long subject": (token_of(place.issuer, "x" * (LONGEST_SUBJECT + 1)), "TOKEN_INVALID"),
