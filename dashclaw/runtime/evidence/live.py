@@ -135,7 +135,7 @@ def _decisions(tx: Tx, org_id: str, findings: Findings, sets: set[str], lost: Lo
         match.settle()
     for page in pages:
         seen += match.take(page)
-    match.rows_until = _NEVER
+    match.rows_until = match.told_until = _NEVER
     match.settle()
     match.end()
     return seen

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..policy_sets import hash_of
 from ..store import evidence as rows
 from ..store import policy_sets as policy_rows
+from ..store.erasure import ERASED_DATA
 from ..store.tables import policy_sets, policy_versions
 from .chain import genesis, record
 from .checkpoints import Checkpoint
@@ -135,6 +136,8 @@ class _Walk:
                 salt, data, name = row[2], row[14], row[8]
                 if salt is None:
                     self.erased.add(seq)
+                    if data != ERASED_DATA:
+                        self.findings.add("changed", seq, f"event {row[1]} was erased, and holds data")
                 elif sha256(salt + data.encode()).digest() != committed:
                     self.findings.add("changed", seq, f"the data of event {row[1]} is not what was linked")
                 elif name in (ERASED, PRUNED):

@@ -75,6 +75,8 @@ def _sqlite_engine(url: URL, durability: str) -> Engine:
         # 16 MiB of log between checkpoints instead of 4: pages that change often are written back less often, measured
         # as 8 % more decisions per second.
         connection.execute("PRAGMA wal_autocheckpoint=4000")
+        # Zeros in the place of what is deleted in a page, or remains of it would outlive an erasure that comes later.
+        connection.execute("PRAGMA secure_delete=FAST")
 
     return engine
 

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, select
 
 from ..clock import ago
+from ..evidence.sequencer import link_all
 from ..guard.policy import MAX_WINDOW_MINUTES
-from . import decisions, routing, signatures, webhooks
+from . import decisions, evidence, routing, signatures, webhooks
+from .erasure import overwriting
+from .pruning import NEVER_PRUNED, prune_events, tell_decisions
 from .tables import actions, events, idempotency, organizations
 
 if TYPE_CHECKING:
@@ -32,8 +35,9 @@ def sweep(store: Store, settings: Settings) -> dict[str, int]:
     Replayable answers go after 24 hours, nonces of signatures when their time stamps are too old by an hour. Decisions
     go after `decision_days`, unless an action rests on them or a rate limit may still count them (7 days); events after
     `event_days`, unless their action runs or waits for a person, or a webhook has still to look at them. Settled
-    deliveries of webhooks and messages about tasks go after `delivery_days`. None keeps for ever. Every transaction
-    looks at 1,000 rows at the most.
+    deliveries of webhooks and messages about tasks go after `delivery_days`. None keeps for ever. The chain keeps the
+    entry of every event and tells what went, in the transaction in which it goes. Every transaction looks at 1,000
+    rows at the most.
     """
     with store.read() as tx:
         orgs: list[str] = [row["id"] for row in tx.all(select(organizations.c.id))]
@@ -49,6 +53,7 @@ def sweep(store: Store, settings: Settings) -> dict[str, int]:
     for org_id in orgs:
         if (days := settings.delivery_days) is not None:
             gone["deliveries"] += _walk(store, org_id, _forget_messages(org_id, days))
+        link_all(store, org_id)
         if (days := settings.decision_days) is not None:
             gone["decisions"] += _walk(store, org_id, _forget_decisions(org_id, days))
         if (days := settings.event_days) is not None:
@@ -99,25 +104,37 @@ def _forget_decisions(org_id: str, days: int) -> Step:
     minutes = max(days * 24 * 60, MAX_WINDOW_MINUTES)
 
     def step(tx: Tx, after: tuple[str, str] | None) -> tuple[int, tuple[str, str] | None]:
-        return decisions.forget(tx, org_id, after or ("", ""), ago(tx.now, minutes=minutes), BATCH)
+        before = ago(tx.now, minutes=minutes)
+        with overwriting(tx):
+            gone, cursor = decisions.forget(tx, org_id, after or ("", ""), before, BATCH)
+        if gone:
+            tell_decisions(tx, org_id, before, gone, f"decision_days={days}")
+        return gone, cursor
 
     return step
 
 
 def _forget_events(org_id: str, days: int) -> Step:
     def step(tx: Tx, after: int | None) -> tuple[int, int | None]:
-        next_ = select(_E.id, _E.created_at, _E.resource_type, _E.resource_id).where(
-            _E.org_id == org_id, _E.id > (after or 0)
-        )
+        head = evidence.head(tx, org_id)
+        last = 0 if head is None else head.event_id
         if (seen := webhooks.least_cursor(tx, org_id)) is not None:
-            next_ = next_.where(_E.id <= seen)
+            last = min(last, seen)
+        next_ = select(_E.id, _E.created_at, _E.event, _E.resource_type, _E.resource_id).where(
+            _E.org_id == org_id, _E.id > (after or 0), _E.id <= last
+        )
         rows = tx.all(next_.order_by(_E.id).limit(BATCH))
         before = ago(tx.now, days=days)
         # Ids are given in the order of time, so that the first one to keep ends the search.
         old = list(takewhile(lambda row: row["created_at"] < before, rows))
         needed = _open_actions(tx, org_id, {row["resource_id"] for row in old if row["resource_type"] == "action"})
-        ids = [row["id"] for row in old if row["resource_type"] != "action" or row["resource_id"] not in needed]
-        gone = tx.execute(delete(events).where(_E.id.in_(ids))) if ids else 0
+        ids = [
+            row["id"]
+            for row in old
+            if not row["event"].startswith(NEVER_PRUNED)
+            and (row["resource_type"] != "action" or row["resource_id"] not in needed)
+        ]
+        gone = prune_events(tx, org_id, ids, f"event_days={days}")
         return gone, old[-1]["id"] if len(old) == BATCH else None
 
     return step

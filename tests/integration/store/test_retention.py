@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import json
+import random
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, func, select, update
 
+from dashclaw.runtime.clock import ago
+from dashclaw.runtime.evidence.chain import record
+from dashclaw.runtime.evidence.findings import Report
+from dashclaw.runtime.evidence.sequencer import link_all
+from dashclaw.runtime.evidence.verify import verify
 from dashclaw.runtime.identity import Caller
 from dashclaw.runtime.settings import Settings
 from dashclaw.runtime.store import retention
 from dashclaw.runtime.store.retention import sweep
-from dashclaw.runtime.store.tables import actions, decision_counts, decision_hours, events, guard_decisions, idempotency
+from dashclaw.runtime.store.tables import (
+    actions,
+    decision_counts,
+    decision_hours,
+    events,
+    evidence_entries,
+    guard_decisions,
+    idempotency,
+)
 
 from ..runtime.conftest import ADMIN, World
+from .chained import Builder
 
 KEEP_30 = Settings(decision_days=30, event_days=30)
 
@@ -106,13 +123,14 @@ def test_events_of_an_open_action_stay_until_it_ends(world: World, status: str) 
     forget(world)
     with world.runtime.store.read() as tx:
         left = [(row["event"], row["resource_id"]) for row in tx.all(select(events))]
-    assert left == [("action.created", created["action_id"])]
+    assert left == [("action.created", created["action_id"]), ("evidence.pruned", "events")]
     assert count(world, guard_decisions) == 2
     assert world.ask("GET", f"/api/actions/{done['action_id']}")[0] == 200
     world.ask("PATCH", f"/api/actions/{created['action_id']}", {"status": "cancelled"})
     forget(world)
     with world.runtime.store.read() as tx:
-        assert [row["event"] for row in tx.all(select(events))] == ["action.updated"]
+        left = [row["event"] for row in tx.all(select(events).order_by(events.c.id))]
+    assert left == ["evidence.pruned", "action.updated", "evidence.pruned"]
 
 
 def test_a_waiting_action_can_be_approved_and_used_after_every_sweep(world: World) -> None:
@@ -201,3 +219,185 @@ def test_writers_go_on_while_old_rows_go(world: World, monkeypatch: pytest.Monke
         assert swept.result(timeout=60)["decisions"] == 60
     assert decisions_left(world) == new
     assert world.ask("GET", "/api/guard")[1]["total"] == 40
+
+
+def verified(world: World, org_id: str = ADMIN.org_id) -> Report:
+    return verify(world.runtime.store, org_id)
+
+
+def entries(world: World, org_id: str = ADMIN.org_id) -> list[dict[str, Any]]:
+    query = select(evidence_entries).where(evidence_entries.c.org_id == org_id).order_by(evidence_entries.c.seq)
+    with world.runtime.store.read() as tx:
+        return tx.all(query)
+
+
+def told(world: World, org_id: str = ADMIN.org_id) -> list[dict[str, Any]]:
+    """What the chain says of what retention removed."""
+    query = select(events.c.data).where(events.c.event == "evidence.pruned", events.c.org_id == org_id)
+    with world.runtime.store.read() as tx:
+        return [json.loads(row["data"]) for row in tx.all(query.order_by(events.c.id))]
+
+
+def test_the_chain_is_whole_after_events_and_decisions_went(world: World) -> None:
+    for number in range(20):
+        guard(world, agent_id=f"agent-{number}")
+        world.act(status="completed")
+    link_all(world.runtime.store, ADMIN.org_id)
+    before = entries(world)
+    world.clock.move(days=31)
+    young = guard(world)
+    gone = forget(world)
+    found = verified(world)
+    assert found.findings == ()
+    assert (gone["decisions"], gone["events"]) == (20, 60)
+    assert (found.entries, found.pruned, found.unlinked) == (len(before) + 3, 60, 0)
+    assert [entry["link"] for entry in entries(world)[: len(before)]] == [entry["link"] for entry in before]
+    assert young in decisions_left(world)
+
+
+def test_what_went_is_told_once_and_nothing_when_nothing_went(world: World) -> None:
+    for _ in range(3):
+        guard(world)
+        world.act(status="completed")
+    world.clock.move(days=31)
+    forget(world)
+    with world.runtime.store.read() as tx:
+        before = ago(tx.now, days=30)
+    decided, logged = told(world)
+    assert (decided["count"], decided["reason"], decided["entries"]) == (3, "decision_days=30", [])
+    assert decided["decisions_before"][:19] == before[:19]
+    assert (logged["count"], logged["reason"], logged["entries"]) == (9, "event_days=30", [[1, 9]])
+    for _ in range(3):
+        world.clock.move(days=31)
+        forget(world)
+    assert len(told(world)) == 2
+    assert verified(world).findings == ()
+
+
+def test_an_entry_keeps_who_what_and_when_and_nothing_of_the_data(world: World) -> None:
+    _, done = world.act(status="completed", declared_goal="Something personal")
+    link_all(world.runtime.store, ADMIN.org_id)
+    with world.runtime.store.read() as tx:
+        (made,) = tx.all(select(events).where(events.c.event == "action.created"))
+    world.clock.move(days=31)
+    forget(world)
+    (entry,) = [entry for entry in entries(world) if entry["event_id"] == made["id"]]
+    kept = json.loads(entry["record"])
+    assert kept[1:9] == [
+        made["id"],
+        made["created_at"],
+        "action.created",
+        "api_key",
+        "key_agent",
+        "agent-1",
+        "action",
+        done["action_id"],
+    ]
+    assert entry["salt"] is None
+    assert entry["record"] == record(entry["seq"], tuple(kept[1:9]), bytes(entry["content"]))
+
+
+def test_an_event_waits_for_its_link(world: World) -> None:
+    world.act(status="completed")
+    world.runtime.sequencer.close()
+    link_all(world.runtime.store, ADMIN.org_id)
+    world.act(status="completed", agent_id="b")
+    world.clock.move(days=31)
+    with world.runtime.store.write(ADMIN.org_id) as tx:
+        gone, _ = retention._forget_events(ADMIN.org_id, 30)(tx, None)
+    assert gone == 2 < count(world, events)
+    assert verified(world).findings == ()
+
+
+def test_retention_hides_no_change(world: World) -> None:
+    for _ in range(4):
+        world.act(status="completed")
+    link_all(world.runtime.store, ADMIN.org_id)
+    changed, erased = entries(world)[1], entries(world)[5]
+    with world.runtime.store.write(ADMIN.org_id) as tx:
+        tx.execute(update(events).where(events.c.id == changed["event_id"]).values(data="{}"))
+        tx.execute(update(events).where(events.c.id == erased["event_id"]).values(data='{"erased":true}'))
+        tx.execute(update(evidence_entries).where(evidence_entries.c.seq == erased["seq"]).values(salt=None))
+    world.clock.move(days=31)
+    forget(world)
+    found = verify(world.runtime.store, ADMIN.org_id, live_rows=False)
+    assert [(finding.kind, finding.first) for finding in found.findings] == [
+        ("changed", changed["seq"]),
+        ("removed", erased["seq"]),
+    ]
+    assert found.pruned == 6
+
+
+def test_an_event_that_somebody_removed_is_missed(world: World) -> None:
+    for _ in range(6):
+        world.act(status="completed")
+    link_all(world.runtime.store, ADMIN.org_id)
+    victim = entries(world)[3]
+    with world.runtime.store.write(ADMIN.org_id) as tx:
+        tx.execute(events.delete().where(events.c.id == victim["event_id"]))
+    world.clock.move(days=31)
+    forget(world)
+    found = verify(world.runtime.store, ADMIN.org_id, live_rows=False).findings
+    assert [(finding.kind, finding.first) for finding in found] == [("removed", victim["seq"])]
+
+
+def test_events_are_removed_while_the_chain_grows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(40):
+        world.act(status="completed")
+    world.clock.move(days=31)
+    with batches_of(7, monkeypatch), ThreadPoolExecutor(1) as pool:
+        swept = pool.submit(forget, world)
+        for _ in range(40):
+            guard(world, agent_id="b")
+        assert swept.result(timeout=60)["events"] == 80
+    link_all(world.runtime.store, ADMIN.org_id)
+    found = verified(world)
+    assert (found.findings, found.pruned) == ((), 80)
+
+
+ERASABLE = ("completed", "failed", "cancelled", "blocked")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_erasing_and_forgetting_in_any_order_keep_the_chain_whole(
+    world: World, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(seed)
+    builder = Builder(world, chance)
+    erased = forgotten = linked = 0
+    with batches_of(chance.choice([7, 50, 1000]), monkeypatch):
+        for _ in range(40):
+            builder.round()
+            if chance.random() < 0.5:
+                world.clock.move(days=chance.randint(1, 8))
+            if chance.random() < 0.5:
+                erased += erase_some(world, builder, chance)
+            if chance.random() < 0.4:
+                days = chance.randint(1, 20)
+                gone = forget(world, Settings(decision_days=days, event_days=days))
+                forgotten += gone["events"] + gone["decisions"]
+        for org_id in builder.orgs:
+            link_all(world.runtime.store, org_id)
+            found = verified(world, org_id)
+            assert (found.findings, found.unlinked) == ((), 0)
+            linked += found.entries
+        assert sum(found["count"] for org_id in builder.orgs for found in told(world, org_id)) == forgotten
+    assert erased > 10
+    assert forgotten > 300
+    assert linked > 2000
+
+
+def erase_some(world: World, builder: Builder, chance: random.Random) -> int:
+    """Erase a few actions that have ended, in either organisation; returns how many."""
+    org_id = chance.choice(builder.orgs)
+    query = select(actions.c.action_id).where(actions.c.org_id == org_id, actions.c.status.in_(ERASABLE))
+    with world.runtime.store.read() as tx:
+        ids = [row["action_id"] for row in tx.all(query.order_by(actions.c.created_at, actions.c.action_id))]
+    chosen = chance.sample(ids, min(len(ids), chance.randint(1, 4)))
+    for action_id in chosen:
+        body: dict[str, Any] = {"action_id": action_id, "reason": "On request"}
+        if chance.random() < 0.3:
+            body["fields"] = chance.sample(["declared_goal", "output_summary", "loops", "assumptions"], 2)
+        status, answer = world.ask("POST", "/api/evidence/erase", body, caller=Caller(org_id, "key_operator", "admin"))
+        assert status == 200, answer
+    return len(chosen)
