@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from ..clock import ago
 from ..guard import Policy
-from ..inputs import Flag, Input, Name, Short
+from ..inputs import Flag, Input, Name, Short, no_bool
 from ..operations import Invocation, Operation
 from ..policy_sets import policy_set_text
 from ..policy_tests import policy_of
@@ -45,8 +45,8 @@ class SimulationInput(Input):
     with_current: Flag = False
     since: Annotated[str, Field(max_length=64)] = "30d"
     agent_id: Short | None = None
-    newest: Annotated[int, Field(ge=1, le=2**53)] | None = None
-    limit: Annotated[int, Field(ge=1, le=_LONGEST)] = 5000
+    newest: Annotated[int, Field(ge=1, le=2**53), BeforeValidator(no_bool)] | None = None
+    limit: Annotated[int, Field(ge=1, le=_LONGEST), BeforeValidator(no_bool)] = 5000
     cursor: Annotated[str, Field(max_length=300)] | None = None
 
 

@@ -120,6 +120,7 @@ class Things(NamedTuple):
 
     org_id: str
     action_id: str
+    decision_id: str
     loop_id: str
     assumption_id: str
     policy_id: str
@@ -143,6 +144,7 @@ class Things(NamedTuple):
 def make_things(admin: Http, agent: Http, org_id: str) -> Things:
     """One fresh thing of every kind; the action waits for a person."""
     action = agent.made("POST", "/api/actions", {**BODIES["create_action"], "status": "pending"})["action_id"]
+    decision = agent.made("POST", "/api/guard", BODIES["guard"])["decision_id"]
     loop = agent.made("POST", "/api/loops", {**BODIES["register_open_loop"], "action_id": action})
     assumption = agent.made("POST", "/api/assumptions", {**BODIES["register_assumption"], "action_id": action})
     policy = admin.made("POST", "/api/policies", unique({**BODIES["create_policy"], "active": False}))
@@ -164,6 +166,7 @@ def make_things(admin: Http, agent: Http, org_id: str) -> Things:
     return Things(
         org_id,
         action,
+        decision,
         loop["loop_id"],
         assumption["assumption_id"],
         policy["policy"]["id"],
@@ -226,6 +229,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "update_policy": {"active": False},
     "test_policies": {"agent_id": "agent-1"},
     "import_policies": {"yaml": IMPORTED},
+    "simulate_policies": {"yaml": IMPORTED, "since": "1d"},
     "create_pairing": {"agent_id": "agent-1", "public_key": ed25519_pem(), "algorithm": "Ed25519"},
     "approve_pairing": {"reason": "Spoke to the owner"},
     "rebuild_recommendations": {"action_id": "", "min_samples": 2},
@@ -274,6 +278,7 @@ QUERIES: dict[str, dict[str, str]] = {
     "analyze_gaps": {"framework": "soc2"},
     "get_compliance_report": {"framework": "soc2"},
     "get_attachment": {"id": "<attachment_id>"},
+    "get_evidence_proof": {"seq": "1"},
     "delete_snippet": {"id": "<snippet_id>"},
     "delete_webhook": {"id": "<webhook_id>"},
 }
