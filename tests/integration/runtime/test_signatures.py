@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import sys
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -397,6 +398,19 @@ def test_an_administrator_may_register_a_key_signed_with_it_and_names_whom_it_is
     other = {**body, "agent_id": "agent-2", "public_key": pem_of(key_of("other").public_key())}
     assert world.ask("POST", "/api/identities", sign(world, other, own), caller=ADMIN)[0] == 200
     assert happened(world, "signature.verified")[1]["agent_id"] == "operator-7"
+
+
+def test_without_the_extra_a_signed_body_is_refused_and_an_unsigned_one_is_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = key_of("agent")
+    register(world, key)
+    body = sign(world, action(), key)
+    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
+    status, refused = create(world, body)
+    assert (status, refused["code"]) == (501, "SIGNATURES_UNAVAILABLE")
+    assert "dashclaw[signing]" in refused["error"]
+    assert create(world, action())[0] == 201
 
 
 def test_keys_of_another_organisation_verify_nothing(world: World) -> None:
