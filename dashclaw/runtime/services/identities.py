@@ -136,6 +136,7 @@ def _give_up(tx: Tx, call: Invocation, before: Mapping[str, Any], values: Mappin
         "updated_at": tx.stamp,
     }
     rows.KEYS.change(tx, call.caller.org_id, before["id"], changes)
+    tx.emit(call.caller, "identity.updated", "identity", before["id"], _told({**before, **changes}), before["agent_id"])
 
 
 def register(tx: Tx, call: Invocation) -> dict[str, Any]:
