@@ -16,8 +16,8 @@ HEAD = """# The command line
 <!-- Written by tests/contract/cli_page.py; `make docs` brings it up to date. -->
 
 Installing the package gives the command `dashclaw`; `python -m dashclaw` is the same.
-Every command works on an embedded database (`--db`) or a server (`--url`), except `serve` and `db`, which are about a
-database itself. Results go to stdout, everything else to stderr.
+Every command works on an embedded database (`--db`) or a server (`--url`), except `serve`, `db` and most of `evidence`,
+which are about a database itself. Results go to stdout, everything else to stderr.
 
 ## Where a command looks
 
@@ -37,8 +37,8 @@ A database is a file, `sqlite:///file.db` or `postgresql://user@host/name`. The 
 | code | meaning |
 |---|---|
 | 0 | done; of `guard`: allow or warn; of `serve`: stopped on request |
-| 1 | refused or failed; stderr says why in one line, and what to do; of `scan`: something was found |
-| 2 | wrongly called; stderr shows the usage |
+| 1 | refused or failed; stderr says why in one line, and what to do; of `scan`: something was found; of `evidence verify`: not intact |
+| 2 | wrongly called; stderr shows the usage; of `evidence verify`: could not be checked |
 | 3 | of `guard`: a person has to approve; of `pair`: nobody decided in time |
 | 4 | of `guard`: blocked; of `pair`: denied |
 | 130 | interrupted with Ctrl-C |
