@@ -1,4 +1,4 @@
-"""Policies against recorded history: decisions per second of CPU time and peak memory, embedded, in parts as the command asks.
+"""Policies against recorded history: decisions per second of CPU time and peak memory, in parts as the command asks.
 
 Run it with `python benchmarks/simulation.py [DECISIONS]` (100,000 without a number). The history has 40 agents and
 contexts as agents declare them; the sets put to it are 10 plain policies, the same with a rate limit whose counts are
