@@ -12,7 +12,7 @@ from urllib.parse import quote
 from dashclaw._inert import inert
 from dashclaw.errors import ConfigurationError, MissingExtraError
 
-from . import evidence_export, evidence_verify
+from . import evidence_erase, evidence_export, evidence_verify
 from .arguments import Commands, connection
 from .connection import connect
 from .output import Output
@@ -26,6 +26,7 @@ def add(commands: Commands) -> None:
     _add_replay(group)
     evidence_verify.add(group)
     evidence_export.add(group)
+    evidence_erase.add(group)
 
 
 def _add_replay(group: Commands) -> None:

@@ -53,7 +53,7 @@ class Operation(NamedTuple):
     that it waits for the network, whatever the policies are, or computes too long for an event loop.
     `uploads` is how many bytes attachments may add to a body, `media` the type of an answer that is no JSON.
     `signing` "required" is refused unsigned where the organisation requires signatures; "offered" may be signed with
-    the key that the body offers.
+    the key that the body offers. `finish` runs after the commit.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Operation(NamedTuple):
     uploads: int = 0
     media: str = "application/json"
     signing: Literal["usual", "required", "offered"] = "usual"
+    finish: Callable[[Runtime], None] | None = None
 
     @property
     def writes(self) -> bool:

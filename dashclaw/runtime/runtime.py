@@ -126,7 +126,10 @@ class Runtime:
         if operation.prepare is not None:
             call = call._replace(prepared=operation.prepare(self, call))
         if operation.writes:
-            return self._write(operation, call, key)
+            answer = self._write(operation, call, key)
+            if operation.finish is not None:
+                operation.finish(self)
+            return answer
         with self.store.read() as tx:
             return _answer(operation, operation.run(tx, call))
 

@@ -87,7 +87,7 @@ class Erasure:
         self._named: list[dict[str, Any]] = []
         self._same: list[str] = []
 
-    def action(self, action_id: str, found: Found) -> dict[str, Any]:
+    def action(self, action_id: str, found: Found | None) -> dict[str, Any]:
         """Erase the text about one action; raises `Problem` 404, or 409 while it runs or waits."""
         row = action_rows.lock(self._tx, self._org_id, action_id)
         if row is None:

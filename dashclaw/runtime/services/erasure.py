@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator
@@ -12,13 +13,16 @@ from ..evidence.sequencer import link_all
 from ..inputs import Input, Short, no_bool
 from ..lifecycle import expire_due
 from ..operations import Invocation, Operation
-from ..problems import invalid, not_found
+from ..problems import invalid
 from ..redaction import redact_fields
 from ..store import actions
+from ..store.erasure import empty_log
 
 if TYPE_CHECKING:
     from ..runtime import Runtime
     from ..store.engine import Tx
+
+log = logging.getLogger("dashclaw")
 
 Reason = Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)]
 FieldName = Literal[
@@ -60,6 +64,18 @@ class ErasureInput(Input):
 def prepare(runtime: Runtime, call: Invocation) -> erasure.Found | None:
     """Link what is there and look through the log, before the transaction that keeps other writers waiting."""
     body: ErasureInput = call.body
+    expire_due(runtime, call.caller.org_id)
+    link_all(runtime.store, call.caller.org_id)
+    if body.action_id is None:
+        return None
+    with runtime.store.read() as tx:
+        if actions.find(tx, call.caller.org_id, body.action_id) is None:
+            return None
+        return erasure.search(tx, call.caller.org_id, body.action_id)
+
+
+def _check(body: ErasureInput) -> None:
+    """Raise `Problem` 400 for a request that names no target or several, or something unknown."""
     given = [name for name in ("action_id", "decision_id", "event_ids") if getattr(body, name) is not None]
     if len(given) != 1:
         raise invalid("action_id", "or decision_id or event_ids is required: give exactly one of them")
@@ -68,19 +84,12 @@ def prepare(runtime: Runtime, call: Invocation) -> erasure.Found | None:
     if body.unknown:
         # A misspelt field would erase more than was meant.
         raise invalid(min(body.unknown), "is not a field of an erasure")
-    expire_due(runtime, call.caller.org_id)
-    link_all(runtime.store, call.caller.org_id)
-    if body.action_id is None:
-        return None
-    with runtime.store.read() as tx:
-        if actions.find(tx, call.caller.org_id, body.action_id) is None:
-            raise not_found("action", body.action_id)
-        return erasure.search(tx, call.caller.org_id, body.action_id)
 
 
 def erase(tx: Tx, call: Invocation) -> dict[str, Any]:
     """Erase, and say what was erased now and what had been before."""
     body: ErasureInput = call.body
+    _check(body)
     reason, _ = redact_fields({"reason": body.reason}, ("reason",))
     work = erasure.Erasure(tx, call.caller, reason["reason"], FIELDS if body.fields is None else body.fields)
     if body.action_id is not None:
@@ -88,6 +97,12 @@ def erase(tx: Tx, call: Invocation) -> dict[str, Any]:
     if body.decision_id is not None:
         return work.decision(body.decision_id)
     return work.events(body.event_ids or [])
+
+
+def finish(runtime: Runtime) -> None:
+    """Leave no copy in SQLite's log either; when somebody is reading, it goes with a later one."""
+    if not empty_log(runtime.store):
+        log.info("The write-ahead log is in use; what was erased goes out of it later")
 
 
 OPERATIONS = (
@@ -102,5 +117,6 @@ OPERATIONS = (
         role="admin",
         prepare=prepare,
         slow=True,
+        finish=finish,
     ),
 )

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, literal_column, or_, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from dashclaw._json import compact
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 ERASED = "[erased]"
 ERASED_DATA = compact({"erased": True})
 _AT_ONCE = 500
+_PATIENCE_MILLISECONDS = 250
 _E = events.c
 _N = evidence_entries.c
 _D = guard_decisions.c
@@ -61,13 +63,23 @@ def overwriting(tx: Tx) -> Iterator[None]:
         tx.scalar(text(f"PRAGMA secure_delete={'FAST' if before == 2 else int(before)}"))
 
 
-def shorten_log(store: Store) -> bool:
-    """Empty the write-ahead log, which still holds what was overwritten; false while somebody reads (SQLite)."""
+def empty_log(store: Store) -> bool:
+    """Empty the write-ahead log, which still holds what was overwritten (SQLite); false while others use it.
+
+    Waits a quarter of a second for them.
+    """
     if store.dialect != "sqlite":
         return True
+    with store.read() as tx:
+        waits = tx.scalar(text("PRAGMA busy_timeout"))
     with store.engine.connect() as connection:
-        busy = connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).scalar()
-    return not busy
+        try:
+            connection.execute(text(f"PRAGMA busy_timeout={_PATIENCE_MILLISECONDS}"))
+            return not connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).scalar()
+        except DBAPIError:
+            return False
+        finally:
+            connection.execute(text(f"PRAGMA busy_timeout={waits}"))
 
 
 def naming(tx: Tx, org_id: str, name: str, after: int) -> list[dict[str, Any]]:

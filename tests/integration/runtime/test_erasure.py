@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, select, text, update
+from sqlalchemy import Table, select, update
 
 from dashclaw.runtime.action_rows import action_row
 from dashclaw.runtime.evidence import live
@@ -441,7 +441,14 @@ def test_the_file_does_not_hold_the_text_any_more(world: World) -> None:
     gone = range(0, 200, 3)
     for n in gone:
         erase(world, ids[n])
-    with world.runtime.store.engine.connect() as connection:
-        assert connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).scalar() == 0
     held = b"".join(path.read_bytes() for path in Path(world.url).parent.glob("dashclaw.db*"))
     assert {n for n, secret in enumerate(secrets) if secret.encode() in held} == set(range(200)) - set(gone)
+
+
+def test_a_reader_does_not_stop_an_erasure(world: World) -> None:
+    _, done = world.act(declared_goal=SECRET, status="completed")
+    with world.runtime.store.read() as tx:
+        tx.all(select(events))
+        erase(world, done["action_id"])
+    assert where(world, SECRET) == set()
+    checked(world)

@@ -269,6 +269,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "record_idea": {"title": "Use a vector database"},
     "report_connections": {"agent_id": "agent-1", "connections": [{"provider": "openai"}]},
     "report_memory_health": {"health": "healthy", "entities": 42},
+    "erase_evidence": {"decision_id": "<decision_id>", "reason": "On request"},
     "sync_state": {"agent_id": "agent-1", "goals": [{"title": "Fewer errors"}], "decisions": ["Retry"]},
 }
 
