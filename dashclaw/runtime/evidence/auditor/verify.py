@@ -23,7 +23,7 @@ import sys
 import zipfile
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -158,7 +158,7 @@ class Check:
 
     def read_policies(self) -> None:
         """Find the sets of policies that are complete and have the text that their hash names."""
-        hashes: Dict[str, set[str]] = {"policy": set(), "set": set()}
+        hashes: Dict[str, Set[str]] = {"policy": set(), "set": set()}
         for row in map(json.loads, self.lines("policies.jsonl")):
             if sha256(row["document"].encode()).hexdigest() != row["hash"]:
                 self.find(f"policies.jsonl: the {row['kind']} {row['hash']} is not the text that its hash names")
