@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -20,6 +20,9 @@ demo: $(STAMP) ## install, then watch an agent being governed
 
 test: $(STAMP) ## install, then run the tests
 	$(BIN)/python -m pytest -n auto
+
+test-integrations: $(STAMP) ## prove the adapters on the real frameworks (ONLY=langchain for one)
+	$(BIN)/python tests/integrations/run.py --only '$(ONLY)'
 
 check: $(STAMP) ## lint, types, import directions, the client core on old Pythons
 	$(BIN)/ruff check .
@@ -42,4 +45,4 @@ docs: $(STAMP) ## write the pages that are made from the code
 clean: ## remove what was installed and built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo test check bench serve docs clean
+.PHONY: help demo test test-integrations check bench serve docs clean
