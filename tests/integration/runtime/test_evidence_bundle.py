@@ -31,7 +31,8 @@ from dashclaw.runtime.evidence.keys import EvidenceKey, load_key, rotate
 from dashclaw.runtime.evidence.sequencer import link_all
 from dashclaw.runtime.problems import Problem
 from dashclaw.runtime.runtime import Runtime
-from dashclaw.runtime.store.tables import events, evidence_entries
+from dashclaw.runtime.store.retention import sweep
+from dashclaw.runtime.store.tables import events, evidence_entries, policy_sets, policy_versions
 
 from .conftest import ADMIN, Clock, World
 
@@ -470,3 +471,55 @@ def test_a_database_that_was_changed_makes_a_bundle_that_says_so(world: World, t
     assert findings(tmp_path / "b.zip") == [
         "entry 1: it does not follow from the entry before: its record or a link was changed"
     ]
+
+
+@pytest.mark.parametrize("data", ["no JSON", "[]", '{"erased":true}', '{"decision":7,"approval":[1]}'])
+def test_data_that_makes_no_sense_is_exported_and_found(world: World, tmp_path: Path, data: str) -> None:
+    key = load_key(tmp_path / "key.pem")
+    work(world, 1)
+    link_all(world.runtime.store, DEFAULT_ORG)
+    with world.runtime.store.write(DEFAULT_ORG) as tx:
+        tx.execute(update(events).where(events.c.event == "guard.decision.created").values(data=data))
+        tx.execute(update(policy_versions).values(document=data))
+        tx.execute(update(policy_sets).values(document=data))
+    counts = export(world.runtime.store, DEFAULT_ORG, tmp_path / "b.zip", key=key)["counts"]
+    found = findings(tmp_path / "b.zip")
+    wrong = [text for text in found if text.endswith("its data is not what was recorded")]
+    assert len(wrong) == counts["events"]["guard.decision.created"] == counts["unreadable"]
+    assert len(found) - len(wrong) == counts["policies"] + counts["policy_sets"]
+
+
+def test_what_cannot_be_read_to_the_end_is_not_intact(bundle: Bundle) -> None:
+    n = next(n for n, entry in enumerate(bundle.entries) if '"guard.decision.created"' in entry["record"])
+    bundle.entries[n]["data"] = "no JSON"
+    bundle.relink()
+    bundle.entries[2]["data"] = None
+    bundle.put_lines("checkpoints.jsonl", [{"text": "{}", "signature": ""}])
+    with pytest.raises(SCRIPT.CannotCheckError):
+        bundle.found()
+    bundle.entries[1]["link"] = "00" * 32
+    (bundle.folder / "checkpoints.jsonl").write_text("")
+    assert any(text.startswith(f"after entry {n + 1} it cannot be read on") for text in bundle.found())
+
+
+def test_erased_and_expired_entries_are_counted_and_no_findings(world: World, tmp_path: Path) -> None:
+    key = load_key(tmp_path / "key.pem")
+    work(world, 1)
+    _, made = world.act(declared_goal="About Ann")
+    path = f"/api/actions/{made['action_id']}"
+    assert world.ask("PATCH", path, {"status": "completed"})[0] == 200
+    world.clock.move(days=40)
+    body = {"action_id": made["action_id"], "reason": "asked by Ann"}
+    status, answer = world.ask("POST", "/api/evidence/erase", body, caller=ADMIN)
+    assert status == 200, answer
+    link_all(world.runtime.store, DEFAULT_ORG)
+    assert sweep(world.runtime.store, world.runtime.settings._replace(event_days=30))["events"] > 0
+    work(world, 2)
+    manifest = export(world.runtime.store, DEFAULT_ORG, tmp_path / "b.zip", key=key)
+    assert findings(tmp_path / "b.zip", key.id) == []
+    assert manifest["counts"]["pruned"] > 10
+    with zipfile.ZipFile(tmp_path / "b.zip") as file:
+        page = file.read("report.html").decode()
+        assert b"About Ann" not in file.read("entries.jsonl")
+    assert "asked by Ann" in page
+    assert "event_days=30" in page

@@ -267,11 +267,14 @@ def some(first: int, last: int) -> str:
 
 def check(path: Path, key: str | None, kept: Path | None, progress: Callable[[int, int], Any]) -> Check:
     """Check a bundle; raises `CannotCheckError` for what is none, or what does not fit it."""
+    found = None
     try:
         found = Check(path, pinned_key(key), json.loads(kept.read_text()) if kept else None, progress)
         found.run()
     except (OSError, ValueError, LookupError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise CannotCheckError(f"{path} cannot be read as a bundle: {type(error).__name__}: {error}") from error
+        if not found or not found.findings:
+            raise CannotCheckError(f"{path} cannot be read as a bundle: {type(error).__name__}: {error}") from error
+        found.find(f"after entry {found.seq} it cannot be read on: {type(error).__name__}: {error}")
     return found
 
 
