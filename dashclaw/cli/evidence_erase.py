@@ -21,7 +21,7 @@ def add(group: Commands) -> None:
         erase,
         "take what was written about an action out of the record; the chain still verifies",
         options=connection(),
-        example='dashclaw evidence erase act_123 --reason "Request 4711" --yes --db dashclaw.db',
+        example='dashclaw evidence erase act_122 --reason "Request 4711" --yes --db dashclaw.db',
         listing="dashclaw actions list --status completed",
     )
     found.add_argument("action_id", metavar="ACTION", nargs="?", help="the id of an action that has ended")

@@ -38,13 +38,14 @@ def test_every_exit_code_of_the_guard_is_listed() -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as the page takes it for granted: a database, an action that waits, a key, a text."""
+    """A folder as the page takes it for granted: a database, an action that waits and one that ended, a key, a text."""
     found = tmp_path_factory.mktemp("page")
     (found / "notes.txt").write_text("The meeting is at ten")
     (found / "builder.key").write_text(PUBLIC_KEY)
     (found / "builder.pub").write_text(PUBLIC_KEY.replace("AAEC", "BAEC"))
     with DashClaw.local(found / "dashclaw.db", agent_id="agent-1") as agent:
         agent.create_action("deploy", "Ship it", action_id="act_123", status="pending")
+        agent.create_action("research", "Compare", action_id="act_122", status="completed")
         decision = agent.guard({"action_type": "deploy"})
         agent.create_agent_schedule("forge", "Nightly build", "30 2 * * *")
         message = agent.broadcast("The tests are green")

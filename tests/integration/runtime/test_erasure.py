@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Table, select, update
 
 from dashclaw.runtime.action_rows import action_row
-from dashclaw.runtime.evidence import live
+from dashclaw.runtime.evidence import verdicts
 from dashclaw.runtime.evidence.findings import Report
 from dashclaw.runtime.evidence.sequencer import link_all
 from dashclaw.runtime.evidence.verify import verify
@@ -188,7 +188,7 @@ def test_the_record_says_who_erased_what_and_why(governed: World) -> None:
 
 @pytest.mark.parametrize("page", [3, 2000])
 def test_the_newest_events_are_the_live_rows(governed: World, page: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "PAGE", page)
+    monkeypatch.setattr(verdicts, "PAGE", page)
     action_id = finished(governed)
     for _ in range(10):
         governed.act(status="completed")
@@ -398,16 +398,29 @@ def test_an_erasure_without_its_event_is_found(world: World) -> None:
     link_all(world.runtime.store, ADMIN.org_id)
     checked(world)
     entry = rows(world, evidence_entries)[4]
-    by_seq = evidence_entries.c.seq == entry["seq"]
+    (event,) = [row for row in rows(world, events) if row["id"] == entry["event_id"]]
+    for salt, data, kinds in (
+        (None, ERASED_DATA, ["removed"]),
+        (None, event["data"], ["changed", "removed"]),
+        (entry["salt"], ERASED_DATA, ["changed"]),
+        (entry["salt"], event["data"], []),
+    ):
+        with world.runtime.store.write(ADMIN.org_id) as tx:
+            tx.execute(update(evidence_entries).where(evidence_entries.c.seq == entry["seq"]).values(salt=salt))
+            tx.execute(update(events).where(events.c.id == event["id"]).values(data=data))
+        found = verify(world.runtime.store, ADMIN.org_id, live_rows=False).findings
+        assert [(finding.kind, finding.first) for finding in found] == [(kind, entry["seq"]) for kind in kinds]
+
+
+def test_nothing_new_can_take_the_place_of_what_was_erased(world: World) -> None:
+    _, done = world.act(declared_goal=SECRET, status="completed")
+    (first, _) = erase(world, done["action_id"])["entries"][0]
+    checked(world)
+    (entry,) = [row for row in rows(world, evidence_entries) if row["seq"] == first]
     with world.runtime.store.write(ADMIN.org_id) as tx:
-        tx.execute(update(evidence_entries).where(by_seq).values(salt=None))
+        tx.execute(update(events).where(events.c.id == entry["event_id"]).values(data='{"decision":"block"}'))
     found = verify(world.runtime.store, ADMIN.org_id, live_rows=False).findings
-    assert [(finding.kind, finding.first) for finding in found] == [("removed", entry["seq"])]
-    with world.runtime.store.write(ADMIN.org_id) as tx:
-        tx.execute(update(evidence_entries).where(by_seq).values(salt=entry["salt"]))
-        tx.execute(update(events).where(events.c.id == entry["event_id"]).values(data=ERASED_DATA))
-    found = verify(world.runtime.store, ADMIN.org_id, live_rows=False).findings
-    assert [(finding.kind, finding.first) for finding in found] == [("changed", entry["seq"])]
+    assert [(finding.kind, finding.first) for finding in found] == [("changed", first)]
 
 
 def test_erasures_while_the_chain_grows(world: World) -> None:
