@@ -12,6 +12,7 @@ well. The salt is 16 random bytes; without it and the data nothing can be learne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii
 from typing import Any
@@ -30,7 +31,7 @@ def content(salt: bytes, data: str) -> bytes:
     return sha256(salt + data.encode()).digest()
 
 
-def record(seq: int, event: tuple[Any, ...], committed: bytes) -> str:
+def record(seq: int, event: Sequence[Any], committed: bytes) -> str:
     """One line of JSON.
 
     `event` has id, created_at, event, actor_type, actor_id, agent_id, resource_type and resource_id.

@@ -40,18 +40,19 @@ class Frontier:
 
     def append(self, leaf: bytes) -> None:
         """Add a leaf by its hash."""
-        below = self.size
-        self.size += 1
-        roots = self._roots
-        while below & 1:
-            leaf = sha256(b"\x01" + roots.pop() + leaf).digest()
-            below >>= 1
-        roots.append(leaf)
+        self.extend((leaf,))
 
     def extend(self, leaves: Iterable[bytes]) -> Frontier:
-        """Add leaves; returns itself."""
+        """Add leaves by their hashes; returns itself."""
+        roots, size = self._roots, self.size
         for leaf in leaves:
-            self.append(leaf)
+            below = size
+            size += 1
+            while below & 1:
+                leaf = sha256(b"\x01" + roots.pop() + leaf).digest()
+                below >>= 1
+            roots.append(leaf)
+        self.size = size
         return self
 
     def root(self) -> bytes:

@@ -11,22 +11,23 @@ from ..policy_sets import hash_of
 from ..store import evidence as rows
 from ..store import policy_sets as policy_rows
 from ..store.erasure import ERASED_DATA
-from ..store.tables import policy_sets, policy_versions
+from ..store.tables import DECISION_MADE, policy_sets, policy_versions
 from .chain import genesis, record
 from .checkpoints import Checkpoint
 from .findings import Findings, Report
-from .live import Lost, compare_rows
+from .live import compare_rows
 from .merkle import Frontier
 from .spans import Spans
 from .trust import Trust
+from .verdicts import Verdicts
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from ..store.engine import Store, Tx
 
-PAGE = 5000
-ERASED, PRUNED = "evidence.erased", "evidence.pruned"
+PAGE = 2000
+_EXCUSES = ("evidence.erased", rows.PRUNED)
 
 # Told how many entries are done and how many there are.
 Progress = Callable[[int, int], None]
@@ -53,12 +54,15 @@ def verify(
     """
     with store.read() as tx:
         findings = Findings()
-        walk = _Walk(tx, org_id, findings, Trust(rows.keys(tx), trusted, findings), anchors)
+        sets = _check_policies(tx, org_id, findings)
+        verdicts = Verdicts(tx, org_id, findings, sets) if live_rows else None
+        walk = _Walk(tx, org_id, findings, Trust(rows.keys(tx), trusted, findings), anchors, verdicts)
         walk.run(progress)
         walk.check_end()
-        sets = _check_policies(tx, org_id, findings)
-        lost = Lost(walk.pruned_until, walk.decisions_pruned)
-        compared = compare_rows(tx, org_id, findings, sets, lost) if live_rows else 0
+        compared = 0
+        if verdicts is not None:
+            verdicts.end(walk.event_id)
+            compared = verdicts.seen + compare_rows(tx, org_id, findings, walk.pruned_until)
         count, first, last = rows.tail_span(tx, org_id, walk.event_id)
         return Report(
             org_id=org_id,
@@ -81,19 +85,30 @@ def verify(
 class _Walk:
     """One pass over the entries, from the first to the last."""
 
-    def __init__(self, tx: Tx, org_id: str, findings: Findings, trust: Trust, anchors: Sequence[Checkpoint]) -> None:
+    def __init__(
+        self,
+        tx: Tx,
+        org_id: str,
+        findings: Findings,
+        trust: Trust,
+        anchors: Sequence[Checkpoint],
+        verdicts: Verdicts | None,
+    ) -> None:
         self.tx = tx
         self.org_id = org_id
         self.findings = findings
         self.trust = trust
+        self.verdicts = verdicts
         self.anchors = sorted(anchors, key=lambda kept: kept.read()["size"])
         self.tree = Frontier()
         self.before = genesis(org_id)
-        self.event_id = self.seen = 0
+        self.event_id = 0
+        # No event has an id below 1, unless somebody slipped it in.
+        self.seen = -(2**63)
         self.gaps = False
         self.checked = self.covered = 0
         self.erased, self.pruned, self.excused = Spans(), Spans(), Spans()
-        self.pruned_until = self.decisions_pruned = ""
+        self.pruned_until = ""
 
     def run(self, progress: Progress) -> None:
         """Check every entry and every checkpoint up to the last entry."""
@@ -111,6 +126,8 @@ class _Walk:
                 self._check(checkpoint, size)
             self._entries(page[start:])
             self._look_for_inserted(page)
+            if self.verdicts is not None:
+                self.verdicts.settle()
             seq = last
             progress(seq, max(seq, expected))
 
@@ -124,55 +141,68 @@ class _Walk:
         return sorted(found)
 
     def _entries(self, page: Sequence[tuple[Any, ...]]) -> None:
-        before, append = self.before, self.tree.append
-        for row in page:
-            seq, committed, linked, at = row[0], row[3], row[4], row[7]
-            if seq != self.tree.size + 1 and not self.gaps:
-                self._gap(seq)
-            if at is None:
-                line = self._kept_record(seq, row)
-            else:
-                line = record(seq, row[6:14], committed)
-                salt, data, name = row[2], row[14], row[8]
-                if salt is None:
-                    self.erased.add(seq)
-                    if data != ERASED_DATA:
-                        self.findings.add("changed", seq, f"event {row[1]} was erased, and holds data")
-                elif sha256(salt + data.encode()).digest() != committed:
-                    self.findings.add("changed", seq, f"the data of event {row[1]} is not what was linked")
-                elif name in (ERASED, PRUNED):
-                    self._excuse(data)
-            if line is not None and sha256(b"\x00" + before + line.encode()).digest() != linked:
-                self.findings.add("relinked", seq, f"event {row[1]} or its link is not what was linked")
-            before = linked
-            append(linked)
+        before, following = self.before, self.tree.size + 1
+        links = []
+        for seq, event_id, salt, committed, linked, kept, *event, data in page:
+            if seq != following and not self.gaps:
+                self._gap(following, seq)
+            following += 1
+            try:
+                if event[1] is None:
+                    line = self._kept_record(seq, event_id, kept)
+                else:
+                    line = record(seq, event, committed)
+                    if salt is None or event[2] in _EXCUSES or sha256(salt + data.encode()).digest() != committed:
+                        self._look_at(seq, event_id, salt, committed, event[2], data)
+                    if event[2] == DECISION_MADE and self.verdicts is not None:
+                        self.verdicts.tell(event[7], data, event[1])
+                holds = line is None or sha256(b"\x00" + before + line.encode()).digest() == linked
+            except (TypeError, AttributeError):
+                # SQLite keeps a value of any type in any column.
+                holds = False
+            if not holds:
+                self.findings.add("relinked", seq, f"event {event_id} or its link is not what was linked")
+            before = linked if type(linked) is bytes else b""
+            links.append(before)
         if page:
+            self.tree.extend(links)
             self.before, self.event_id = before, page[-1][1]
 
-    def _gap(self, seq: int) -> None:
-        first = self.tree.size + 1
+    def _look_at(self, seq: int, event_id: int, salt: bytes | None, committed: bytes, name: str, data: str) -> None:
+        """Check the data of an event that is not simply what was linked, or that may explain why another is not."""
+        if salt is None:
+            self.erased.add(seq)
+            if data != ERASED_DATA:
+                self.findings.add("changed", seq, f"event {event_id} was erased, and holds data")
+        elif sha256(salt + data.encode()).digest() != committed:
+            self.findings.add("changed", seq, f"the data of event {event_id} is not what was linked")
+        elif name in _EXCUSES:
+            try:
+                for first, last in json.loads(data).get("entries") or ():
+                    self.excused.add(int(first), int(last))
+            except (ValueError, TypeError, AttributeError):
+                self.findings.add("changed", seq, f"event {event_id} names no entries that can be read")
+
+    def _gap(self, first: int, seq: int) -> None:
         self.findings.add("missing", first, "gone from the chain", until=seq - 1)
         # The tree has lost its shape; what comes after is still checked link by link.
         self.gaps = True
 
-    def _kept_record(self, seq: int, row: tuple[Any, ...]) -> str | None:
-        line: str | None = row[5]
+    def _kept_record(self, seq: int, event_id: int, line: str | None) -> str | None:
+        """The record of an entry whose event is gone; None, with a finding, when it says nothing."""
         if line is None:
-            self.findings.add("removed", seq, f"event {row[1]} is gone")
+            self.findings.add("removed", seq, f"event {event_id} is gone")
             return None
         self.pruned.add(seq)
         try:
-            self.pruned_until = max(self.pruned_until, str(json.loads(line)[2]))
-        except (ValueError, IndexError, TypeError):
+            _, _, at, name, _, _, _, _, resource_id, _ = json.loads(line)
+        except (ValueError, TypeError):
             self.findings.add("relinked", seq, "its record cannot be read")
             return None
+        self.pruned_until = max(self.pruned_until, at)
+        if name == DECISION_MADE and self.verdicts is not None:
+            self.verdicts.tell(resource_id, None, at)
         return line
-
-    def _excuse(self, data: str) -> None:
-        stated = json.loads(data)
-        for first, last in stated.get("entries") or ():
-            self.excused.add(first, last)
-        self.decisions_pruned = max(self.decisions_pruned, stated.get("decisions_before") or "")
 
     def _look_for_inserted(self, page: Sequence[tuple[Any, ...]]) -> None:
         known = {row[1] for row in page if row[7] is not None}
@@ -209,14 +239,14 @@ class _Walk:
         head = rows.head(self.tx, self.org_id)
         if head is not None and head.size > size and not self.gaps:
             self.findings.add("truncated", size + 1, "gone from the end of the chain", until=head.size)
-        elif (head is None and size) or (head is not None and not self.gaps and head[:3] != self._end()):
+        elif (head is None and size) or (head is not None and not self.gaps and head != self._end()):
             self.findings.add("relinked", size, "the noted end of the chain is not its last entry")
         for spans, what in ((self.erased, "its text is gone"), (self.pruned, "its event is gone")):
             for first, last in spans.without(self.excused):
                 self.findings.add("removed", first, f"{what} and nothing recorded says why", until=last)
 
-    def _end(self) -> tuple[int, int, bytes]:
-        return self.tree.size, self.event_id, self.before
+    def _end(self) -> rows.Head:
+        return rows.Head(self.tree.size, self.event_id, self.before, self.tree.pack())
 
 
 def _check_policies(tx: Tx, org_id: str, findings: Findings) -> set[str]:

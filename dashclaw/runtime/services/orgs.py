@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from ..guard import ADMIN_ROLE, MAX_APPROVER_ROLES, is_approver_role
 from ..inputs import Flag, Input, Name, Page
-from ..keys import new_key
+from ..keys import key_check, new_key
 from ..operations import Invocation, Operation
 from ..problems import Problem, conflict, invalid, not_found
 from ..store import orgs as rows
@@ -153,7 +153,8 @@ def revoke_key(tx: Tx, call: Invocation) -> dict[str, Any]:
             raise conflict("This is the last admin key; create another one first", "LAST_ADMIN_KEY")
         rows.set_key(tx, key_id, {"revoked_at": tx.stamp})
         key = {**key, "revoked_at": tx.stamp}
-        tx.emit(call.caller, "key.revoked", "api_key", key_id, key)
+        told = {**key, "check": key_check(key_id, rows.hash_of_key(tx, org["id"], key_id))}
+        tx.emit(call.caller, "key.revoked", "api_key", key_id, told)
     return {"success": True, "key": key}
 
 

@@ -56,6 +56,12 @@ _OPEN = Hot(
     .order_by(_A.created_at.desc())
     .limit(1)
 )
+_IN_ORDER = Hot(
+    select(actions)
+    .where(_A.org_id == bindparam("org"), _A.action_id > bindparam("after"))
+    .order_by(_A.action_id)
+    .limit(bindparam("most"))
+)
 _DUE = Hot(
     select(actions)
     .where(_A.org_id == bindparam("org"), _A.approval_status == bindparam("pending"))
@@ -140,11 +146,7 @@ def _read(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def walk(tx: Tx, org_id: str, size: int) -> Iterator[list[dict[str, Any]]]:
     """Every action of the organisation in the order of ids, by pages."""
     after = ""
-    while True:
-        query = select(actions).where(_A.org_id == org_id, _A.action_id > after).order_by(_A.action_id).limit(size)
-        found = _read(tx, tx.all(query))
-        if not found:
-            return
+    while found := _read(tx, tx.all(_IN_ORDER, org=org_id, after=after, most=size)):
         yield found
         after = found[-1]["action_id"]
 

@@ -5,9 +5,24 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import sha256
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ScalarSelect, Table, bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    ScalarSelect,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dashclaw._json import compact
@@ -19,7 +34,7 @@ from .hot import hot_insert
 from .tables import decision_counts, decision_hours, guard_decisions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from .engine import Tx
 
@@ -49,15 +64,22 @@ FIXED_COLUMNS = (
     "facts",
     "created_at",
 )
+_NOTHING = "\x01"
+
+
+def _as_text(column: Column[Any]) -> ColumnElement[str]:
+    """A column as `row_digest` takes it."""
+    return func.coalesce(cast(column, Text), literal_column(f"'{_NOTHING}'"))
+
+
 _IN_ORDER = Hot(
-    select(*(_D[name] for name in FIXED_COLUMNS))
+    select(*(_as_text(_D[name]) for name in FIXED_COLUMNS))
     .where(_D.org_id == bindparam("org"))
     .where(tuple_(_D.created_at, _D.id) > tuple_(bindparam("at"), bindparam("but")))
     .order_by(_D.created_at, _D.id)
     .limit(bindparam("most"))
 )
 _FIXED = itemgetter(*FIXED_COLUMNS)
-_NOTHING = "\x01"
 
 
 def _count_one(table: Table) -> dict[str, Hot]:
@@ -129,29 +151,25 @@ def row_digest(stored: Mapping[str, Any]) -> str:
     The values of `FIXED_COLUMNS` stand one after the other, NUL between them, numbers in decimal, U+0001 for NULL.
     Stored text holds no NUL, so that no other row has the same bytes.
     """
-    return _digest(_FIXED(stored))
-
-
-def _digest(values: Iterable[Any]) -> str:
+    values = _FIXED(stored)
     texts = [value if type(value) is str else _NOTHING if value is None else str(value) for value in values]
     return sha256("\0".join(texts).encode()).hexdigest()
 
 
-class Stored(NamedTuple):
-    """A decision as it is stored, told by its digest."""
-
-    id: str
-    created_at: str
-    policy_set: str | None
-    digest: str
-
-
-def walk(tx: Tx, org_id: str, size: int) -> Iterator[list[Stored]]:
-    """Every decision of the organisation in the order of time, by pages."""
+def walk(tx: Tx, org_id: str, size: int) -> Iterator[list[tuple[str, str, str | None, str]]]:
+    """Every decision of the organisation in the order of time, by pages: id, created_at, policy_set, digest."""
     at, policy_set = FIXED_COLUMNS.index("created_at"), FIXED_COLUMNS.index("policy_set")
     after = ("", "")
     while page := tx.tuples(_IN_ORDER, org=org_id, at=after[0], but=after[1], most=size):
-        yield [Stored(row[0], row[at], row[policy_set], _digest(row)) for row in page]
+        yield [
+            (
+                row[0],
+                row[at],
+                None if row[policy_set] == _NOTHING else row[policy_set],
+                sha256("\0".join(row).encode()).hexdigest(),
+            )
+            for row in page
+        ]
         after = (page[-1][at], page[-1][0])
 
 

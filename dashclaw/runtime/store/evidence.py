@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import bindparam, func, literal_column, select, text, update
+from sqlalchemy import bindparam, exists, func, literal_column, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .engine import Hot, decode
 from .tables import (
-    DECISION_ERASED,
     DECISION_MADE,
     events,
     evidence_checkpoints,
@@ -21,12 +23,15 @@ from .tables import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sqlalchemy import Column, ColumnElement
+
     from .engine import Tx
 
 _E = events.c
 _N = evidence_entries.c
 _H = evidence_heads.c
 _P = evidence_checkpoints.c
+PRUNED = "evidence.pruned"
 # Spelt out, or SQLite does not use the partial indexes.
 _CHANGE = text(f"events.event <> '{DECISION_MADE}'")
 _IDENTITY = (_E.id, _E.created_at, _E.event, _E.actor_type, _E.actor_id, _E.agent_id, _E.resource_type, _E.resource_id)
@@ -179,29 +184,62 @@ def tail_span(tx: Tx, org_id: str, after: int) -> tuple[int, int | None, int | N
     return row["n"], row["first"], row["last"]
 
 
-_VERDICTS = Hot(
+_DECISIONS = Hot(
     select(_E.id, _E.resource_id, _E.data, _E.created_at)
-    .where(_E.org_id == bindparam("org"), _E.id > bindparam("after"))
-    .where(_E.event.in_([literal_column(f"'{name}'") for name in (DECISION_MADE, DECISION_ERASED)]))
+    .where(_E.org_id == bindparam("org"), _E.id > bindparam("after"), _E.event == DECISION_MADE)
     .order_by(_E.id)
     .limit(bindparam("most"))
 )
 
 
 def decision_events(tx: Tx, org_id: str, after: int, most: int) -> list[tuple[Any, ...]]:
-    """What was told of decisions, by the id of the event: id, decision, data as stored, moment."""
-    return tx.tuples(_VERDICTS, org=org_id, after=after, most=most)
+    """What was told of new decisions, by the id of the event: id, decision, data as stored, moment."""
+    return tx.tuples(_DECISIONS, org=org_id, after=after, most=most)
 
 
-def last_told(tx: Tx, org_id: str, resource_type: str, resource_id: str, names: Sequence[str]) -> str | None:
-    """The data of the newest event with one of these names about a record, as stored."""
-    query = select(_E.data).where(_E.org_id == org_id, _E.resource_id == resource_id, _CHANGE)
-    query = query.where(_E.resource_type == resource_type, _E.event.in_(names)).order_by(_E.id.desc()).limit(1)
-    found: str | None = tx.scalar(query)
+def told_by(tx: Tx, org_id: str, name: str) -> list[tuple[str, str]]:
+    """Every event with a name that is told seldom, in the order of ids: the record it is about, and its data."""
+    query = select(_E.resource_id, _E.data).where(_E.org_id == org_id, _E.event == name, _CHANGE).order_by(_E.id)
+    return [(row["resource_id"], row["data"]) for row in tx.all(query)]
+
+
+def decisions_pruned_before(tx: Tx, org_id: str) -> str:
+    """The moment before which decisions were deleted, by what is linked; empty when none were."""
+    end = select(_H.event_id).where(_H.org_id == org_id).scalar_subquery()
+    query = select(_E.data).where(_E.org_id == org_id, _E.event == PRUNED, _CHANGE, _E.id <= end)
+    found = ""
+    for row in tx.all(query):
+        # What cannot be read is found where the chain is walked.
+        with suppress(ValueError, TypeError, AttributeError):
+            found = max(found, json.loads(row["data"]).get("decisions_before") or "")
     return found
 
 
-def told_of(tx: Tx, org_id: str, name: str, after: int, most: int) -> list[tuple[int, str]]:
-    """Records that events with a name are about: the event's id and the record's, in the order of ids."""
-    query = select(_E.id, _E.resource_id).where(_E.org_id == org_id, _E.event == name, _E.id > after)
-    return [(row["id"], row["resource_id"]) for row in tx.all(query.order_by(_E.id).limit(most))]
+@lru_cache(maxsize=64)
+def _last_told(resource_type: str, names: tuple[str, ...]) -> Hot:
+    newest = select(func.max(_E.id)).where(_E.org_id == bindparam("org"), _CHANGE, _is(_E.event, names))
+    newest = newest.where(_E.resource_id >= bindparam("first"), _E.resource_id <= bindparam("last"))
+    newest = newest.where(_is(_E.resource_type, (resource_type,))).group_by(_E.resource_id)
+    return Hot(select(_E.resource_id, _E.data).where(_E.id.in_(newest)))
+
+
+def last_told(tx: Tx, org_id: str, resource_type: str, ids: tuple[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    """The data of the newest event with one of these names about each record from one id to another, as stored."""
+    return dict(tx.tuples(_last_told(resource_type, names), org=org_id, first=ids[0], last=ids[1]))
+
+
+def _is(column: ColumnElement[str], names: tuple[str, ...]) -> ColumnElement[bool]:
+    """The names spelt out, for a statement that is compiled once."""
+    return column.in_([literal_column(f"'{name}'") for name in names])
+
+
+@lru_cache(maxsize=64)
+def _told_and_gone(names: tuple[str, ...], identity: Column[str]) -> Hot:
+    there = exists().where(identity.table.c.org_id == _E.org_id, identity == _E.resource_id)
+    query = select(_E.resource_id).where(_E.org_id == bindparam("org"), _CHANGE, _is(_E.event, names))
+    return Hot(query.where(~there).order_by(_E.id))
+
+
+def told_and_gone(tx: Tx, org_id: str, names: tuple[str, ...], identity: Column[str]) -> list[str]:
+    """The records that events with these names are about and that are not in the table of the column."""
+    return list(dict.fromkeys(row[0] for row in tx.tuples(_told_and_gone(names, identity), org=org_id)))

@@ -88,6 +88,12 @@ def find_key(tx: Tx, org_id: str, key_id: str) -> dict[str, Any] | None:
     return None if row is None else decode(api_keys, row)
 
 
+def hash_of_key(tx: Tx, org_id: str, key_id: str) -> str:
+    """The stored hash of a key that is there."""
+    found: str = tx.scalar(select(_K.key_hash).where(_K.org_id == org_id, _K.id == key_id))
+    return found
+
+
 def keys(tx: Tx, org_id: str, size: int, offset: int) -> tuple[list[dict[str, Any]], int]:
     """The keys of an organisation, newest first, and how many there are; never their hashes."""
     query = select(*_SHOWN).where(_K.org_id == org_id).order_by(_K.created_at.desc(), _K.id)

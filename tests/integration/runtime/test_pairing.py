@@ -151,7 +151,7 @@ def test_a_registered_key_is_replaced_only_when_the_operator_says_so(world: Worl
     assert register(rsa_pem(number=1))[1]["code"] == "IDENTITY_EXISTS"
     _, replaced = register(rsa_pem(number=1), replace=True)
     assert replaced["identity"]["id"] != made["identity"]["id"]
-    assert events(world) == ["identity.created", "identity.replaced"]
+    assert events(world) == ["identity.created", "identity.updated", "identity.replaced"]
     [event] = world.ask("GET", "/api/activity", query={"action": "identity.replaced"})[1]["logs"]
     assert event["details"]["replaced"]["fingerprint"] == made["identity"]["fingerprint"]
     with world.runtime.store.read() as tx:
