@@ -169,7 +169,8 @@ def recommendation_events_about(tx: Tx, org_id: str, action_id: str) -> list[dic
 
 def forget_answers(tx: Tx, org_id: str, names: Iterable[str]) -> int:
     """Forget the kept answers that hold one of these ids, and the digests of what was asked; the keys stay used."""
-    holds: list[ColumnElement[bool]] = [_I.body.contains(compact(name), autoescape=True) for name in names]
+    # Answers are kept in ASCII.
+    holds: list[ColumnElement[bool]] = [_I.body.contains(json.dumps(name), autoescape=True) for name in names]
     where = (_I.org_id == org_id, or_(*holds))
     return tx.execute(update(idempotency).where(*where).values(body=None, fingerprint=""))
 
