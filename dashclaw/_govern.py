@@ -10,13 +10,14 @@ import sys
 import uuid
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Type
 
-from ._approval import await_release
+from ._approval import await_decision, await_release, fate, refusal
 from ._call import Call, Caller, Flow, Sleep, path
 from ._failure import after_body, before_body
 from ._log import logger
 from ._record import is_pending, outcome_call, record
 from .errors import (
     ApprovalPendingError,
+    ConflictError,
     DashClawError,
     GuardBlockedError,
     InvalidRequestError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ._call import SyncDriver
 
 _LONGEST_ERROR = 4000
+_DEFAULT_WAIT = 300.0
 # How long the end of an interrupted program may be held up.
 _LAST_WORD_SECONDS = 5.0
 _SECOND_LOOK_SECONDS = 0.2
@@ -119,6 +121,45 @@ def begin(client: Caller, run: Run) -> Flow[Run]:
     return run
 
 
+def resume(client: Caller, run: Run) -> Flow[Run]:
+    """`begin` for work that is begun again after an interruption, under the `action_id` among its fields.
+
+    What a person decided meanwhile holds; approved work runs once, whoever begins it again. Work that needed no
+    person is decided about anew. Raises `ConflictError` for approved work that was started before, and for an id that
+    stands for something else.
+    """
+    try:
+        return (yield from begin(client, run))
+    except ConflictError as error:
+        taken = error
+    action_id = str(run.fields["action_id"])
+    action: Mapping[str, Any] = (yield Call("GET", path("actions", action_id)))["action"]
+    if not _is_of(run, action):
+        raise taken
+    if fate(action) == "pending":
+        if client.hitl_mode != "wait":
+            raise _pending(action_id)
+        seconds = run.fields.get("approval_wait_seconds") or _DEFAULT_WAIT
+        action = (yield from await_decision(client, action_id, seconds, 5.0))["action"]
+    refused = refusal(action_id, action)
+    if refused is not None:
+        raise refused
+    if not action.get("approval") and not action.get("approved_by"):
+        del run.fields["action_id"]
+        return (yield from begin(client, run))
+    yield Call("PATCH", path("actions", action_id), body={"status": "running", "start_once": True})
+    run.action_id = action_id
+    run.decision = {"decision": "allow", "decision_id": action.get("decision_id"), "reasons": ["Approved by a person"]}
+    run.started = client._now()
+    return run
+
+
+def _is_of(run: Run, action: Mapping[str, Any]) -> bool:
+    known, asked = action.get("metadata") or {}, run.fields.get("metadata") or {}
+    same = known.get("arguments_sha256") == asked.get("arguments_sha256")
+    return same and action.get("action_type") == run.action_type
+
+
 def observe(client: Caller, run: Run) -> Flow[Run]:
     """Record what is decided about the work, and return whatever it is; the log tells what would have been stopped."""
     action_id = str(run.fields.get("action_id") or f"act_{uuid.uuid4()}")
@@ -145,11 +186,14 @@ def _body(client: Caller, run: Run, action_id: str) -> Dict[str, Any]:
 def _released(client: Caller, created: Mapping[str, Any], body: Mapping[str, Any]) -> Flow[None]:
     action_id: str = created["action_id"]
     if client.hitl_mode != "wait":
-        raise ApprovalPendingError(
-            f"A person has to decide about {action_id} first: dashclaw approvals approve {action_id}",
-            action_id=action_id,
-        )
+        raise _pending(action_id)
     yield from await_release(client, created, body.get("approval_wait_seconds"))
+
+
+def _pending(action_id: str) -> ApprovalPendingError:
+    return ApprovalPendingError(
+        f"A person has to decide about {action_id} first: dashclaw approvals approve {action_id}", action_id=action_id
+    )
 
 
 def _may_exist(error: DashClawError) -> bool:

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Optional, Union
 
 from ._failure import after_body
-from ._govern import Run, begin, finish, observe
+from ._govern import Run, begin, finish, observe, resume
 from ._guarded import conclude, enter
 from ._log import logger
 from ._tool_calls import ToolCall, arguments_of, fingerprint, summary, text_of
@@ -23,6 +23,7 @@ from .errors import (
     ApprovalPendingError,
     ApprovalTimeoutError,
     ConfigurationError,
+    ConflictError,
     DashClawError,
     GuardBlockedError,
     GuardUnavailableError,
@@ -177,7 +178,9 @@ class Governor:
         return Run(action_type, declared_goal[:_LONGEST_GOAL], _merged(known, self._fields, fields))
 
     def _entry(self, client: Caller, run: Run) -> Flow[Run]:
-        return begin(client, run) if self.mode == "enforce" else observe(client, run)
+        if self.mode != "enforce":
+            return observe(client, run)
+        return resume(client, run) if "action_id" in run.fields else begin(client, run)
 
     def _run(self, call: ToolCall) -> Run:
         arguments = arguments_of(call.arguments)
@@ -200,6 +203,10 @@ class Governor:
             # Nothing that differs when the same call is made again: an approval is bound to all of it.
             metadata={"framework": self.framework, "arguments_sha256": fingerprint(arguments)},
         )
+        if call.action_id is not None and self.mode == "enforce":
+            # As metadata it keeps the approval from covering an identical call that somebody else makes.
+            known["action_id"] = call.action_id
+            known["metadata"]["call"] = call.action_id
         fields = _merged(known, self._fields, call.fields)
         action_type = _by_tool(self._action_type, call) or action_type_of(call.tool)
         return Run(str(action_type), _goal(call), fields)
@@ -242,6 +249,8 @@ def message_for(tool: str, error: DashClawError) -> str:
         return f"{done}Nobody approved it in time: {error}"
     if isinstance(error, Verdict):
         return f"{done}{error}"
+    if isinstance(error, ConflictError):
+        return f"{done}It was started before, and what was approved runs once: {error}. Tell the user."
     return f"{done}It could not be decided about: {error}"
 
 

@@ -18,6 +18,8 @@ class ToolCall(NamedTuple):
     `arguments` are the tool's; what is no mapping stands under "input". `description` is the tool's own. `agent_id` is
     the agent's when it is not the client's. `parent_action_id` names the
     action that it is a part of, without it the governed call around it. `fields` are further ones of `create_action`.
+    `action_id` is for a call that a framework makes again after an interruption, in any process: under the same id it
+    goes on with the approval that it asked for, and runs on it once.
     """
 
     tool: str
@@ -28,6 +30,7 @@ class ToolCall(NamedTuple):
     session_id: Optional[str] = None
     parent_action_id: Optional[str] = None
     fields: Mapping[str, Any] = {}
+    action_id: Optional[str] = None
 
 
 def arguments_of(given: Any) -> Dict[str, Any]:

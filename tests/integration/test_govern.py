@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dashclaw import (
+    ApprovalDeniedError,
     ApprovalPendingError,
     AsyncDashClaw,
     ConfigurationError,
+    ConflictError,
     DashClaw,
     GuardBlockedError,
     GuardUnavailableError,
@@ -274,3 +277,59 @@ def test_arguments_of_any_shape_can_be_recorded() -> None:
     assert len(summary("x" * 100_000)) == 4000
     assert fingerprint({"a": Odd()}) == fingerprint({"a": Odd()})
     assert fingerprint({"a": [1, 2]}) != fingerprint({"a": [2, 1]})
+
+
+def test_a_call_made_again_under_its_id_goes_on_with_its_approval_once(claw: DashClaw, tmp_path: Path) -> None:
+    mail = ToolCall("send_mail", {"to": "a@example.com"}, action_id="act_mail_1")
+    assert Governor(claw).start(mail).action_id == "act_mail_1"
+    again = Governor(claw).start(mail)
+    assert isinstance(again.error, ApprovalPendingError)
+    assert again.action_id == "act_mail_1"
+    claw.approve_action("act_mail_1", "allow")
+    # An identical call of somebody else needs an approval of its own.
+    assert not Governor(claw).start(ToolCall("send_mail", {"to": "a@example.com"}, action_id="act_mail_2")).runs
+    assert not Governor(claw).start(ToolCall("send_mail", {"to": "a@example.com"})).runs
+    with _sync(tmp_path / "d.db") as other:
+        started = Governor(other).start(mail)
+        assert started.runs
+        assert started.action_id == "act_mail_1"
+        late = Governor(claw).start(mail)
+        assert isinstance(late.error, ConflictError)
+        assert "runs once" in late.message
+        Governor(other).finish(started, "sent")
+    assert "runs once" in Governor(claw).start(mail).message
+    assert claw.get_action("act_mail_1")["action"]["status"] == "completed"
+
+
+def test_of_several_that_make_a_call_again_one_runs_it(claw: DashClaw, tmp_path: Path) -> None:
+    mail = ToolCall("send_mail", {"to": "a@example.com"}, action_id="act_mail_1")
+    Governor(claw).start(mail)
+    claw.approve_action("act_mail_1", "allow")
+    clients = [_sync(tmp_path / "d.db") for _ in range(4)]
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            gates = list(pool.map(lambda client: Governor(client).start(mail), clients))
+    finally:
+        for client in clients:
+            client.close()
+    assert [gate.runs for gate in gates].count(True) == 1
+
+
+def test_a_call_made_again_keeps_to_what_was_decided(claw: DashClaw) -> None:
+    governor = Governor(claw)
+    mail = ToolCall("send_mail", {"to": "a@example.com"}, action_id="act_mail_1")
+    governor.start(mail)
+    other = governor.start(mail._replace(arguments={"to": "b@example.com"}))
+    assert isinstance(other.error, ConflictError)
+    claw.approve_action("act_mail_1", "deny", reasoning="not to them")
+    denied = governor.start(mail)
+    assert isinstance(denied.error, ApprovalDeniedError)
+    assert "not to them" in denied.message
+    read = ToolCall("read_table", {"table": "customers"}, action_id="act_read_1")
+    first, second = governor.start(read), governor.start(read)
+    assert first.runs
+    assert second.runs
+    assert first.action_id == "act_read_1" != second.action_id
+    observed = Governor(claw, mode="observe").start(read)
+    assert observed.runs
+    assert observed.action_id not in (None, "act_read_1", second.action_id)

@@ -10,11 +10,11 @@ from pydantic import Field
 from ..action_rows import action_row
 from ..clock import moment, stamp
 from ..episodes import learn
-from ..inputs import Amount, Count, Input, Items50, Items100, Prose, Short
+from ..inputs import Amount, Count, Flag, Input, Items50, Items100, Prose, Short
 from ..lifecycle import check_outcome, expire_due, publish
 from ..operations import Invocation, Operation
 from ..prices import dollars
-from ..problems import invalid, not_found
+from ..problems import conflict, invalid, not_found
 from ..redaction import redact_fields
 from ..store import actions as rows
 
@@ -59,16 +59,22 @@ class OutcomeInput(OutcomeFields):
 
     status: Literal["running", "completed", "failed", "cancelled"] | None = None
     metadata: dict[str, Any] | None = None
+    start_once: Flag | None = None
 
 
 def record_outcome(tx: Tx, call: Invocation) -> dict[str, Any]:
-    """Change fields and, where the lifecycle allows, the status; a final action only takes what was empty."""
+    """Change fields and, where the lifecycle allows, the status; a final action only takes what was empty.
+
+    With `start_once` the approval of the action must be unused: of several who start it, one succeeds.
+    """
     body: OutcomeInput = call.body
     row = rows.lock(tx, call.caller.org_id, call.params["action_id"])
     if row is None:
         raise not_found("action", call.params["action_id"])
     given, security = redact_fields(body.given(), TEXTS)
     given |= _extra(row, given.pop("metadata", None), body.unknown)
+    if given.pop("start_once", None) and row["approval_consumed_at"] is not None:
+        raise conflict(f"The action was started at {row['approval_consumed_at']}, which happens once", "APPROVAL_USED")
     if not given:
         raise invalid("body", "names no outcome field: status, output_summary, error_message, duration_ms, …")
     if "timestamp_end" in given:
