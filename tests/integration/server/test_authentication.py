@@ -30,7 +30,9 @@ def new_key(admin: Http, role: str) -> tuple[str, str]:
 
 @pytest.fixture
 def things(small: Served) -> Things:
-    return make_things(*clients(small), DEFAULT_ORG)
+    admin, agent = clients(small)
+    admin.made("POST", "/api/evidence/checkpoint", {})
+    return make_things(admin, agent, DEFAULT_ORG)
 
 
 def test_there_is_an_example_of_every_operation_with_a_body() -> None:

@@ -173,9 +173,9 @@ def test_a_stream_resumes_across_a_restart_without_loss_or_duplicates(url: str) 
 def test_more_than_a_batch_that_was_missed_is_replayed_before_the_greeting(url: str) -> None:
     many = 2 * _BATCH + 7
     with served(url) as found:
-        emit(url, many)
         agent = Http(found.url, found.agent_key)
-        newest = agent.made("GET", "/api/events?limit=1")["events"][0]["id"] - 1
+        newest = agent.made("GET", "/api/events")["events"][-1]["id"]
+        emit(url, many)
         for path, header in (("/api/stream", newest), (f"/api/stream?lastEventId={newest}", None)):
             with reading(agent, header, path) as stream:
                 frames = stream.events(many)

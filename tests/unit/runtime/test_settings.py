@@ -32,11 +32,12 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "DASHCLAW_MODEL_PRICES": "prices.json",
         "DASHCLAW_WEBHOOK_DOMAINS": "example.com",
         "DASHCLAW_DELIVERY_DAYS": "7",
+        "DASHCLAW_EVIDENCE_KEY": "evidence.pem",
     }
     assert {variable(name) for name in Settings._fields} == set(given)
     asked = ("http://127.0.0.1:8000/v1", "sk-1", "small", "hush", True)
     assert Settings.from_environment(given) == Settings(
-        "full", 1.5, "block", 60, 5, *asked, 90, 30, "prices.json", "example.com", 7
+        "full", 1.5, "block", 60, 5, *asked, 90, 30, "prices.json", "example.com", 7, "evidence.pem"
     )
 
 
