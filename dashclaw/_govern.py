@@ -52,6 +52,8 @@ class Run:
         self.action_id: Optional[str] = None
         self.decision: Mapping[str, Any] = {}
         self.outcome: Dict[str, Any] = {}
+        # Seconds to wait for a person; None: as the client says.
+        self.wait: Optional[float] = None
         self.started = 0.0
 
     def set(
@@ -102,7 +104,7 @@ def begin(client: Caller, run: Run) -> Flow[Run]:
         run.action_id = created["action_id"]
         run.decision = created["decision"]
         if is_pending(created):
-            yield from _released(client, created, body)
+            yield from _released(client, run, created)
     except (GeneratorExit, Verdict):
         raise
     except DashClawError as error:
@@ -137,16 +139,16 @@ def resume(client: Caller, run: Run) -> Flow[Run]:
     if not _is_of(run, action):
         raise taken
     if fate(action) == "pending":
-        if client.hitl_mode != "wait":
+        seconds = _patience(client, run)
+        if not seconds:
             raise _pending(action_id)
-        seconds = run.fields.get("approval_wait_seconds") or _DEFAULT_WAIT
         action = (yield from await_decision(client, action_id, seconds, 5.0))["action"]
-    refused = refusal(action_id, action)
-    if refused is not None:
-        raise refused
     if not action.get("approval") and not action.get("approved_by"):
         del run.fields["action_id"]
         return (yield from begin(client, run))
+    refused = refusal(action_id, action)
+    if refused is not None:
+        raise refused
     yield Call("PATCH", path("actions", action_id), body={"status": "running", "start_once": True})
     run.action_id = action_id
     run.decision = {"decision": "allow", "decision_id": action.get("decision_id"), "reasons": ["Approved by a person"]}
@@ -183,11 +185,18 @@ def _body(client: Caller, run: Run, action_id: str) -> Dict[str, Any]:
     return dict(known, action_type=run.action_type, declared_goal=run.declared_goal, action_id=action_id)
 
 
-def _released(client: Caller, created: Mapping[str, Any], body: Mapping[str, Any]) -> Flow[None]:
-    action_id: str = created["action_id"]
-    if client.hitl_mode != "wait":
-        raise _pending(action_id)
-    yield from await_release(client, created, body.get("approval_wait_seconds"))
+def _released(client: Caller, run: Run, created: Mapping[str, Any]) -> Flow[None]:
+    seconds = _patience(client, run)
+    if not seconds:
+        raise _pending(created["action_id"])
+    yield from await_release(client, created, seconds)
+
+
+def _patience(client: Caller, run: Run) -> float:
+    """Return for how many seconds work waits for a person; 0 not at all."""
+    if run.wait is not None:
+        return run.wait
+    return float(run.fields.get("approval_wait_seconds") or _DEFAULT_WAIT) if client.hitl_mode == "wait" else 0.0
 
 
 def _pending(action_id: str) -> ApprovalPendingError:
