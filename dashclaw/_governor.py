@@ -83,7 +83,8 @@ class Governor:
     not run: "return" a message that the model can react to, or "raise". `action_type` and `risk` say what calls are,
     by tool name (exact or a glob such as "db_*") or by a function of the `ToolCall`; a risk is a score from 0 to 100 or
     a mapping with `risk_score`, `reversible` and other fields of `create_action`. What they leave open follows from the
-    tool's name and arguments. `fields` go with every action. `record_output` keeps a summary of results.
+    tool's name and arguments. `fields` go with every action. `record_output` keeps a summary of results. `wait` is for
+    how many seconds a call waits for a person, whatever the client's `hitl_mode`; what still waits then can be approved.
 
     Raises `ConfigurationError` for an unknown mode.
     """
@@ -99,6 +100,7 @@ class Governor:
         framework: Optional[str] = None,
         record_output: bool = True,
         fields: Optional[Mapping[str, Any]] = None,
+        wait: Optional[float] = None,
     ) -> None:
         if mode not in ("enforce", "observe"):
             raise ConfigurationError(f'mode is "enforce" or "observe", not {mode!r}')
@@ -112,6 +114,7 @@ class Governor:
         self._action_type = action_type
         self._risk = risk
         self._fields = dict(fields or {})
+        self._wait = wait
 
     def start(self, call: ToolCall) -> Gate:
         """Decide about a call, waiting for a person where the client does; raises nothing of ours."""
@@ -209,7 +212,9 @@ class Governor:
             known["metadata"]["call"] = call.action_id
         fields = _merged(known, self._fields, call.fields)
         action_type = _by_tool(self._action_type, call) or action_type_of(call.tool)
-        return Run(str(action_type), _goal(call), fields)
+        run = Run(str(action_type), _goal(call), fields)
+        run.wait = self._wait
+        return run
 
     def _refused(self, call: ToolCall, run: Optional[Run], error: Exception) -> Gate:
         if self.mode == "observe":

@@ -1,60 +1,20 @@
-"""The command line: plain text for people, `--json` for programs."""
+"""The command line: plain text for people, `--json` for programs.
+
+The commands are imported when they are needed: `dashclaw hook` runs before every tool call of a coding agent.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 import dashclaw
 from dashclaw.errors import DashClawError
 
-from . import (
-    actions,
-    approvals,
-    compliance,
-    database,
-    digest,
-    doctor,
-    evidence,
-    guard,
-    identities,
-    keys,
-    messages,
-    pair,
-    pairings,
-    policies,
-    scan,
-    schedules,
-    serve,
-    tokens,
-    version,
-    webhooks,
-)
 from .arguments import Commands
 from .output import Output
 
-GROUPS = (
-    serve,
-    approvals,
-    pair,
-    pairings,
-    identities,
-    policies,
-    compliance,
-    guard,
-    actions,
-    evidence,
-    messages,
-    webhooks,
-    schedules,
-    tokens,
-    digest,
-    keys,
-    database,
-    doctor,
-    version,
-    scan,
-)
 FAILED = 1
 INTERRUPTED = 130
 
@@ -71,6 +31,8 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     found = argparse.ArgumentParser(prog="dashclaw", description="Decide before an AI agent acts.")
     found.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    from .groups import GROUPS
+
     commands = Commands(found)
     for group in GROUPS:
         group.add(commands)
@@ -79,7 +41,14 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code, as `docs/cli.md` lists them."""
-    options = parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["hook"]:
+        from .hook import at_once
+
+        answered = at_once(words[1:])
+        if answered is not None:
+            return answered
+    options = parser().parse_args(words)
     output = Output(options.json)
     try:
         code: int | None = options.run(options, output)

@@ -40,6 +40,14 @@ def password_in(variable: str | None, usual: str | None = None) -> str | None:
     return found
 
 
+def place(options: argparse.Namespace) -> tuple[str | None, str | None]:
+    """The URL of a server or the database that the options or the environment name: one of them, or none."""
+    url = options.url or (None if options.db else os.environ.get("DASHCLAW_BASE_URL"))
+    if url and not url.startswith("sqlite:"):
+        return url, None
+    return None, options.db or url or os.environ.get("DASHCLAW_DATABASE_URL") or os.environ.get("DASHCLAW_DB") or None
+
+
 def connect(options: argparse.Namespace, agent_id: str | None = None) -> DashClaw:
     """Open what `--db` or `--url` names, else what the environment names: for an operator, or for an agent.
 
@@ -47,11 +55,10 @@ def connect(options: argparse.Namespace, agent_id: str | None = None) -> DashCla
     environment is not used: who types commands is a person.
     """
     who = agent_id or "operator"
-    url = options.url or (None if options.db else os.environ.get("DASHCLAW_BASE_URL"))
-    if url and not url.startswith("sqlite:"):
+    url, database = place(options)
+    if url is not None:
         return Console(url, options.api_key, agent_id=who, sign="off")
-    database = options.db or url or os.environ.get("DASHCLAW_DATABASE_URL") or os.environ.get("DASHCLAW_DB")
-    if not database:
+    if database is None:
         raise NowhereError("Say where: --db FILE for an embedded database, or --url URL --api-key KEY for a server")
     existing(database)
     from dashclaw.local import LocalTransport

@@ -1,0 +1,53 @@
+"""Every command, in the order of the help."""
+
+from __future__ import annotations
+
+from . import (
+    actions,
+    approvals,
+    compliance,
+    database,
+    digest,
+    doctor,
+    evidence,
+    guard,
+    hook,
+    identities,
+    install,
+    keys,
+    messages,
+    pair,
+    pairings,
+    policies,
+    scan,
+    schedules,
+    serve,
+    tokens,
+    version,
+    webhooks,
+)
+
+GROUPS = (
+    serve,
+    approvals,
+    pair,
+    pairings,
+    identities,
+    policies,
+    compliance,
+    guard,
+    hook,
+    install,
+    actions,
+    evidence,
+    messages,
+    webhooks,
+    schedules,
+    tokens,
+    digest,
+    keys,
+    database,
+    doctor,
+    version,
+    scan,
+)
