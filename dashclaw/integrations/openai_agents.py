@@ -144,7 +144,7 @@ def _noting(function: Callable[..., Any]) -> Callable[..., Any]:
     return watched
 
 
-class DashClawRunHooks(_RunHooks):  # type: ignore[type-arg]
+class DashClawRunHooks(_RunHooks):
     """Records a run: it is an action, and its calls of models, its hand-offs and its tools are parts of it.
 
     Use it around one run, `with DashClawRunHooks(claw) as hooks: Runner.run_sync(agent, "…", hooks=hooks)`, or with
