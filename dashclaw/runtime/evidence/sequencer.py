@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..store import evidence as rows
-from ..store.engine import StoreError
 from .chain import SALT_BYTES, content, genesis, link, record
 from .merkle import Frontier
 
@@ -21,6 +20,9 @@ log = logging.getLogger("dashclaw")
 
 GATHER_SECONDS = 0.25
 BATCH = 250
+# Data may be large: a batch begins small and then holds about as many characters as these.
+_FIRST_BATCH = 50
+_CHARACTERS = 2_000_000
 _CLOSE_SECONDS = 10.0
 
 
@@ -30,28 +32,40 @@ def link_events(store: Store, org_id: str, most: int = BATCH) -> int:
     What is hashed is read and hashed outside the write transaction, which then only goes through when no other process
     linked meanwhile.
     """
-    with store.read() as tx:
-        before = rows.head(tx, org_id)
-        found = rows.unlinked(tx, org_id, before.event_id if before else 0, most)
-    if not found:
-        return 0
-    entries, after = _linked(org_id, before, found)
-    with store.write(org_id) as tx:
-        if rows.head(tx, org_id) != before:
-            return 0
-        rows.append(tx, org_id, entries, after)
-    return len(entries)
+    found = _link(store, org_id, most)
+    return found.linked if found else 0
 
 
 def link_all(store: Store, org_id: str) -> int:
     """Link all that is there now; returns how many."""
-    total = 0
-    while True:
-        with store.read() as tx:
-            head = rows.head(tx, org_id)
-            if rows.tail(tx, org_id, head.event_id if head else 0) == 0:
-                return total
-        total += link_events(store, org_id)
+    total, size = 0, _FIRST_BATCH
+    while (found := _link(store, org_id, size)) is not None:
+        total += found.linked
+        size = found.next
+    return total
+
+
+class _Batch(NamedTuple):
+    """How many events were linked, 0 when another process was first, and how many fit into the next batch."""
+
+    linked: int
+    next: int
+
+
+def _link(store: Store, org_id: str, most: int) -> _Batch | None:
+    with store.read() as tx:
+        before = rows.head(tx, org_id)
+        found = rows.unlinked(tx, org_id, before.event_id if before else 0, most)
+    if not found:
+        return None
+    characters = sum(len(event[-1]) for event in found)
+    fitting = _Batch(0, max(1, min(BATCH, _CHARACTERS * len(found) // characters)))
+    entries, after = _linked(org_id, before, found)
+    with store.write(org_id) as tx:
+        if rows.head(tx, org_id) != before:
+            return fitting
+        rows.append(tx, org_id, entries, after)
+    return fitting._replace(linked=len(entries))
 
 
 def link_within(tx: Tx, org_id: str) -> int:
@@ -147,7 +161,7 @@ class Sequencer:
                 for org_id in now:
                     link_all(self._store, org_id)
                 failures = 0
-            except StoreError:
+            except Exception:
                 failures += 1
                 log.warning("Events could not be linked into the chain; they wait", exc_info=True)
                 with self._lock:
