@@ -145,6 +145,9 @@ def test_without_a_server_nothing_runs_unless_the_user_chose_so(
 
 
 OURS = ["_decided", "_open.begun", "_open.action_of"]
+# A callback asks in a thread.
+ENFORCED = [step for step in broken_steps("enforce") if step != "Governor.astart"]
+OBSERVED = [*broken_steps("observe"), "Governor.start", "Governor.finish", "Governor.note"]
 
 
 def damage(handler: DashClawCallbackHandler, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +158,7 @@ def damage(handler: DashClawCallbackHandler, step: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(getattr(handler, holder) if holder else handler, name, fail)
 
 
-@pytest.mark.parametrize("step", [*broken_steps("enforce"), *OURS])
+@pytest.mark.parametrize("step", [*ENFORCED, *OURS])
 @pytest.mark.parametrize("name", ["invoke", "ainvoke"])
 def test_a_mistake_of_ours_never_lets_a_call_run(
     claw: DashClaw,
@@ -165,8 +168,6 @@ def test_a_mistake_of_ours_never_lets_a_call_run(
     step: str,
     name: str,
 ) -> None:
-    if step == "Governor.astart":
-        pytest.skip("a callback asks in a thread")
     handler = DashClawCallbackHandler(claw)
     if step in OURS:
         damage(handler, step, monkeypatch)
@@ -177,9 +178,7 @@ def test_a_mistake_of_ours_never_lets_a_call_run(
     log.once()
 
 
-@pytest.mark.parametrize(
-    "step", [*broken_steps("observe"), "Governor.start", "Governor.finish", "Governor.note", *OURS]
-)
+@pytest.mark.parametrize("step", [*OBSERVED, *OURS])
 @pytest.mark.parametrize("name", ["invoke", "ainvoke", "stream"])
 def test_a_mistake_of_ours_never_breaks_what_is_only_observed(
     claw: DashClaw,
@@ -336,10 +335,8 @@ def test_nested_runs_keep_their_parents(claw: DashClaw, log: ToolLog) -> None:
     @tool
     def list_mail(to: str) -> Any:
         """Call a chain that calls a model and another tool."""
-        chain = (
-            RunnableLambda(lambda given: Scripted(script=[says("x")]).invoke(given)) | (lambda _: {"to": to}) | inner
-        )
-        return chain.invoke("hello")
+        model = RunnableLambda(lambda given: Scripted(script=[says("x")]).invoke(given))
+        return (model | (lambda _: {"to": to}) | inner).invoke("hello")
 
     (RunnableLambda(lambda given: given) | list_mail).invoke({"to": "ann"}, config(handler))
     rows = {row["action_type"]: row for row in actions(claw)}

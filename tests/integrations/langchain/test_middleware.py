@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import traceback
 from collections.abc import Callable
@@ -10,10 +11,11 @@ from typing import Annotated, Any
 
 import pytest
 from langchain.agents import create_agent
+from langchain.tools import InjectedState
 from langchain_core.messages import AIMessage
 from langchain_core.tools import BaseTool, StructuredTool, tool
 from langgraph.graph import START, MessagesState, StateGraph
-from langgraph.prebuilt import InjectedState, ToolNode
+from langgraph.prebuilt import ToolNode
 
 from dashclaw import (
     ApprovalPendingError,
@@ -119,7 +121,7 @@ def test_without_a_server_nothing_runs_unless_the_user_chose_so(
     script = [calls("read_mail", to="ann"), seen]
     way(agent(unreachable("closed"), [make("read_mail", log)], script), GO, None)
     log.once()
-    assert "could not be decided" in seen[0][0]
+    assert "No decision could be had" in seen[0][0]
     with caplog.at_level(logging.WARNING, "dashclaw"):
         way(agent(unreachable("open"), [make("read_mail", log)], script), GO, None)
     log.once("ann")
@@ -293,12 +295,15 @@ def test_errors_of_tools_and_models_keep_their_type_and_traceback(claw: DashClaw
 def test_several_calls_of_one_answer_are_decided_about_one_by_one(claw: DashClaw, log: ToolLog) -> None:
     seen = Seen()
     both = calls("read_mail", to="ann", call_id="a")
-    both.tool_calls.append({"name": "drop_mail", "args": {"to": "bob"}, "id": "b"})
+    both.tool_calls.append({"name": "drop_mail", "args": {"to": "bob"}, "id": "b", "type": "tool_call"})
     agent(claw, [make("read_mail", log), make("drop_mail", log)], [both, seen]).invoke(GO)
     log.once("ann")
     assert [status for _, status in seen] == ["success", "error"]
 
 
+@pytest.mark.skipif(
+    "wrap_tool_call" not in inspect.signature(ToolNode).parameters, reason="this LangGraph has no such nodes yet"
+)
 def test_a_node_of_tools_takes_it_without_an_agent(claw: DashClaw, log: ToolLog) -> None:
     middleware = DashClawMiddleware(claw)
     tools = ToolNode([make("drop_mail", log)], wrap_tool_call=middleware.wrap_tool_call)
