@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import Any
 
 from dashclaw import DashClaw
 from dashclaw.errors import ConfigurationError
@@ -46,6 +47,20 @@ def place(options: argparse.Namespace) -> tuple[str | None, str | None]:
     if url and not url.startswith("sqlite:"):
         return url, None
     return None, options.db or url or os.environ.get("DASHCLAW_DATABASE_URL") or os.environ.get("DASHCLAW_DB") or None
+
+
+def acting(options: argparse.Namespace, agent_id: str | None, usual: str, **settings: Any) -> DashClaw:
+    """Open what the options or the environment name for a program that acts: as it, not as a person.
+
+    A database that is not there is created. Raises `ConfigurationError` when neither names anything.
+    """
+    who = agent_id or os.environ.get("DASHCLAW_AGENT_ID") or usual
+    url, database = place(options)
+    if url is not None:
+        return DashClaw(url, options.api_key, agent_id=who, **settings)
+    if database is None:
+        raise NowhereError("Say where to decide: --db FILE, --url URL, or DASHCLAW_BASE_URL")
+    return DashClaw.local(database, who, **settings)
 
 
 def connect(options: argparse.Namespace, agent_id: str | None = None) -> DashClaw:

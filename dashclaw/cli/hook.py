@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 import gc
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from dashclaw import DashClaw
-from dashclaw.errors import ConfigurationError
 from dashclaw.integrations.coding_agents.contracts import CONTRACTS
 
 from .arguments import Commands, connection, seconds
-from .connection import place
+from .connection import acting
 
 
 def add(commands: Commands) -> None:
@@ -46,9 +43,14 @@ def at_once(words: Sequence[str]) -> int | None:
 
 def run(options: argparse.Namespace, *_: Any) -> int:
     """Answer the event on stdin; the exit code is 2 where a call must not run and no answer can say so."""
-    from dashclaw.integrations.coding_agents.hook import Hook
+    from dashclaw.integrations.coding_agents.hook import CALL_SECONDS, Hook
 
-    hook = Hook(options.contract, lambda: _client(options), options.mode, options.wait)
+    hook = Hook(
+        options.contract,
+        lambda: acting(options, options.agent, options.contract.name, timeout=CALL_SECONDS),
+        options.mode,
+        options.wait,
+    )
     return hook.answer(sys.stdin.buffer, sys.stdout, sys.stderr)
 
 
@@ -68,22 +70,9 @@ def deciding() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="how long a call waits for a person before it is denied (0)",
     )
-    found.add_argument("--agent", metavar="ID", help="who acts (else DASHCLAW_AGENT_ID, else the coding agent's name)")
+    found.add_argument("--agent", metavar="ID", help="who acts (else DASHCLAW_AGENT_ID, else a name for the program)")
     return found
 
 
 def _wait(text: str) -> float:
     return 0.0 if text == "0" else seconds(text)
-
-
-def _client(options: argparse.Namespace) -> DashClaw:
-    """Open what the options or the environment name, as the agent."""
-    from dashclaw.integrations.coding_agents.hook import CALL_SECONDS
-
-    agent_id = options.agent or os.environ.get("DASHCLAW_AGENT_ID") or options.contract.name
-    url, database = place(options)
-    if url is not None:
-        return DashClaw(url, options.api_key, agent_id=agent_id, timeout=CALL_SECONDS)
-    if database is None:
-        raise ConfigurationError("Say where to decide: --db FILE, --url URL, or DASHCLAW_BASE_URL")
-    return DashClaw.local(database, agent_id, timeout=CALL_SECONDS)
