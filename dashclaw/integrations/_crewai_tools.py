@@ -1,0 +1,219 @@
+"""Tools of CrewAI whose bodies run under the decision about their call, and once for each decision."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import functools
+import inspect
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from dashclaw._governor import Gate, Governor
+from dashclaw._log import logger
+from dashclaw._tool_calls import ToolCall, arguments_of, fingerprint, text_of
+
+from ._shielded import conclude, decide
+
+_MOST_OPEN = 1000
+
+
+class ToolNotRunError(Exception):
+    """Says to the model why a repetition of a call did not run."""
+
+
+class Held:
+    """One decided call, from the hook before it to the hook after it."""
+
+    def __init__(self, gate: Gate, call: ToolCall, given: Any, tools: tuple[Any, ...]) -> None:
+        self.gate = gate
+        self.call = call
+        self.given = given
+        self.tools = tools
+        self.decided_about = fingerprint(arguments_of(given))
+        self.begun = 0
+        self.running = False
+        self.error: Exception | None = None
+        self.token: contextvars.Token[Held | None] | None = None
+
+
+class ToolRuns:
+    """Knows which call of a tool is decided about, and runs the bodies of tools under it.
+
+    The hooks of CrewAI only see a call before and after. CrewAI runs a tool that raises up to six times between them;
+    each further run is decided about anew, and what a person approved does not run again.
+    """
+
+    def __init__(self, governor: Governor) -> None:
+        self._governor = governor
+        self._open: OrderedDict[int, Held] = OrderedDict()
+        self._held: contextvars.ContextVar[Held | None] = contextvars.ContextVar("dashclaw_crewai_call", default=None)
+        self._within: contextvars.ContextVar[bool] = contextvars.ContextVar("dashclaw_crewai_within", default=False)
+        self._wrapped: list[tuple[weakref.ref[Any], str, Any, Any]] = []
+
+    @property
+    def inside(self) -> bool:
+        """Whether this runs in the body of a governed tool."""
+        return self._within.get()
+
+    def open(self, held: Held) -> None:
+        """Let the tool that is called next in this context run under a decision."""
+        for tool in held.tools:
+            for name in _bodies(tool):
+                self._wrap(tool, name)
+        self.remember(held)
+        held.token = self._held.set(held)
+
+    def remember(self, held: Held) -> None:
+        """Keep a call for the hook after it."""
+        self._open[id(held.given)] = held
+        while len(self._open) > _MOST_OPEN:
+            self._open.popitem(last=False)
+
+    def ended(self, given: Any) -> Held | None:
+        """Return the call with these arguments, the same object, and forget it."""
+        held = self._open.pop(id(given), None)
+        if held is not None and held.token is not None:
+            # Another context has a variable of its own.
+            with contextlib.suppress(ValueError):
+                self._held.reset(held.token)
+        return held
+
+    def close(self) -> None:
+        """Give tools their own bodies back; further calls are not governed."""
+        for reference, name, wrapper, original in self._wrapped:
+            tool = reference()
+            if tool is not None and vars(tool).get(name) is wrapper:
+                if name == "func":
+                    object.__setattr__(tool, name, original)
+                else:
+                    vars(tool).pop(name, None)
+        self._wrapped.clear()
+        self._open.clear()
+
+    def _wrap(self, tool: Any, name: str) -> None:
+        own = vars(tool).get(name)
+        if any(known() is tool and at == name and wrapper is own for known, at, wrapper, _ in self._wrapped):
+            return
+        original = getattr(tool, name)
+        wrapper = self._around(tool, original)
+        # Pydantic refuses attributes that are no fields; a method is found in the instance first.
+        object.__setattr__(tool, name, wrapper)
+        self._wrapped = [known for known in self._wrapped if known[0]() is not None]
+        self._wrapped.append((weakref.ref(tool), name, wrapper, original))
+
+    def _around(self, tool: Any, original: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.iscoroutinefunction(original):
+
+            @functools.wraps(original)
+            async def aheld(*args: Any, **kwargs: Any) -> Any:
+                held = self._for(tool)
+                if held is None:
+                    return await original(*args, **kwargs)
+                # A wait for a person must not stop the loop.
+                gate = held.gate if held.begun == 0 else await asyncio.to_thread(self._next, held)
+                with self._running(held, self._checked(held, gate)) as over:
+                    return over(await self._awaited(tool, original, args, kwargs))
+
+            return aheld
+
+        @functools.wraps(original)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            held = self._for(tool)
+            if held is None:
+                return original(*args, **kwargs)
+            gate = held.gate if held.begun == 0 else self._next(held)
+            with self._running(held, self._checked(held, gate)) as over:
+                result = original(*args, **kwargs)
+                # CrewAI runs what an asynchronous tool returns in a loop of its own; here it runs inside.
+                return over(asyncio.run(result) if asyncio.iscoroutine(result) else result)
+
+        return wrapped
+
+    def _for(self, tool: Any) -> Held | None:
+        held = self._held.get()
+        if held is None or held.running or not any(known is tool for known in held.tools):
+            return None
+        return held
+
+    def _next(self, held: Held) -> Gate:
+        """Decide about a repetition by CrewAI; raises what the run before it raised when a person had approved that."""
+        if self._governor.mode == "enforce" and held.error is not None and _asked(held.gate):
+            raise held.error
+        return self._again(held)
+
+    def _checked(self, held: Held, gate: Gate) -> Gate:
+        """Return a gate for the arguments as they are now: a later hook may have changed them."""
+        held.begun += 1
+        if gate.runs and fingerprint(arguments_of(held.given)) != held.decided_about:
+            conclude(self._governor, gate, error=asyncio.CancelledError("Another hook changed the arguments"))
+            gate = self._again(held)
+        if not gate.runs:
+            raise ToolNotRunError(gate.message) from gate.error
+        held.gate = gate
+        return gate
+
+    def _again(self, held: Held) -> Gate:
+        held.decided_about = fingerprint(arguments_of(held.given))
+        call = held.call._replace(arguments=dict(held.given))
+        return decide(self._governor, call.tool, lambda: call)
+
+    @contextlib.contextmanager
+    def _running(self, held: Held, gate: Gate) -> Iterator[Callable[[Any], Any]]:
+        """Record how the body ends; the value given calls it a success."""
+        results: list[Any] = []
+
+        def over(result: Any) -> Any:
+            results.append(result)
+            return result
+
+        within = self._within.set(True)
+        held.running = True
+        try:
+            with gate.inside():
+                yield over
+        except BaseException as error:
+            if isinstance(error, Exception):
+                held.error = error
+            conclude(self._governor, gate, error=error)
+            raise
+        else:
+            conclude(self._governor, gate, results[0] if results else None)
+        finally:
+            held.running = False
+            self._within.reset(within)
+
+    async def _awaited(self, tool: Any, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        body = getattr(tool, "func", None)
+        if getattr(original, "__name__", "") == "ainvoke" and not inspect.iscoroutinefunction(body):
+            # As CrewAI does, in a thread; but in this context, so that what the tool starts knows its parent.
+            return await asyncio.to_thread(type(tool).invoke, tool, *args, **kwargs)
+        return await original(*args, **kwargs)
+
+
+def tools_of(tool: Any) -> tuple[Any, ...]:
+    """Return the objects whose bodies may be run for a call: CrewAI's own of the tool, and the user's."""
+    original = getattr(tool, "_original_tool", None)
+    return tuple(found for found in (tool, original) if found is not None)
+
+
+def unrun(result: Any) -> BaseException:
+    """Return how a call is recorded that CrewAI answered in another way, such as from its cache."""
+    return asyncio.CancelledError(f"CrewAI answered without running the tool: {text_of(result)[:200]}")
+
+
+def _bodies(tool: Any) -> tuple[str, ...]:
+    """Return the names of what CrewAI calls to run a tool."""
+    names = ("invoke", "ainvoke") if hasattr(tool, "invoke") else ("func",) if "func" in vars(tool) else ("_run",)
+    missing = [name for name in names if not callable(getattr(tool, name, None))]
+    if missing:
+        logger().debug("The tool %s has no %s", text_of(getattr(tool, "name", tool)), missing)
+    return tuple(name for name in names if name not in missing)
+
+
+def _asked(gate: Gate) -> bool:
+    """Whether a person had to decide."""
+    return gate.run is not None and gate.run.decision.get("decision") == "require_approval"
