@@ -77,10 +77,7 @@ class ToolGovernor:
     def call(self, tool: Any, agent: str, arguments: Any, call_id: str | None) -> ToolCall:
         """Describe a call; under its id it goes on with the approval that it asked for, in any process."""
         given = arguments_of(arguments)
-        action_id = None
-        if call_id:
-            same = json.dumps([self.governor.claw.agent_id, agent, tool.name, call_id, fingerprint(given)])
-            action_id = f"act_{sha256(same.encode()).hexdigest()[:40]}"
+        action_id = action_id_of(self.governor.claw, agent, tool.name, given, call_id) if call_id else None
         return ToolCall(
             tool.name,
             given,
@@ -224,6 +221,12 @@ class _Editor:
     def __init__(self, tools: ToolGovernor, tool: Any, agent: str) -> None:
         for name in ("create_file", "update_file", "delete_file"):
             setattr(self, name, tools.around(name, agent, getattr(tool.editor, name)))
+
+
+def action_id_of(claw: Any, agent: str, tool: str, arguments: Any, call_id: str) -> str:
+    """Return the action that stands for a call, the same in every process."""
+    same = json.dumps([claw.agent_id, agent, tool, call_id, fingerprint(arguments_of(arguments))])
+    return f"act_{sha256(same.encode()).hexdigest()[:40]}"
 
 
 class _Named(NamedTuple):

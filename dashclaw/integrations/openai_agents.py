@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import inspect
@@ -9,12 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal
 
+from dashclaw._approval import fate
+from dashclaw._call import AsyncDriver
 from dashclaw._governor import Gate, Governor
 from dashclaw._log import logger
-from dashclaw.errors import ConfigurationError
+from dashclaw.errors import ConfigurationError, NotFoundError
 
 from ._framework import framework
-from ._openai_tools import FLOOR, ToolGovernor, raised
+from ._openai_tools import FLOOR, ToolGovernor, action_id_of, raised
 from ._shielded import aconclude, conclude
 
 if TYPE_CHECKING:
@@ -38,9 +41,9 @@ def govern_agent(agent: Any, claw: Client, *, approvals: Approvals = "client", *
 
     A call that must not run is answered with a message that says why; with `on_block="raise"` the run ends with
     `ToolInputGuardrailTripwireTriggered`. `approvals="interrupt"` interrupts the run while a person decides: keep its
-    `RunState`, and run it again, in any process, once the approval was given. Otherwise the client's `hitl_mode` says
-    whether the call waits. `options` are those of `Governor`. Tools that run at the provider are not governed, which
-    the log tells.
+    `RunState`, and in any process give it to `settle_approvals` and run it again. Otherwise the client's `hitl_mode`
+    says whether the call waits. `options` are those of `Governor`. The log tells which tools are not governed, since
+    they run at the provider.
 
     Raises `ConfigurationError` for an unknown `approvals`, and for "interrupt" with a client that waits by itself.
     """
@@ -54,6 +57,33 @@ def governed_tool(tool: Any, claw: Client, *, approvals: Approvals = "client", *
     if inspect.isfunction(tool) or inspect.ismethod(tool):
         tool = _function_tool(_noting(tool))
     return tools.governed(tool, "any agent")
+
+
+async def settle_approvals(state: Any, claw: Client) -> int:
+    """Let a kept `RunState` go on with what people have decided; return how many of its interruptions are left.
+
+    Those are calls that still wait, and what the program itself has to approve. Raises what `get_action` raises.
+    """
+    items = state.get_interruptions()
+    left = len(items)
+    for item in items:
+        action_id = action_id_of(claw, item.agent.name, item.name, item.arguments, item.call_id or "")
+        try:
+            found: Any = await _answer(claw, action_id)
+        except NotFoundError:
+            continue
+        action = found["action"]
+        if action.get("approval") and fate(action) != "pending":
+            # What was decided, also against it, is known where the tool is about to run.
+            state.approve(item)
+            left -= 1
+    return left
+
+
+async def _answer(claw: Client, action_id: str) -> Any:
+    if isinstance(claw, AsyncDriver):
+        return await claw.get_action(action_id)
+    return await asyncio.to_thread(claw.get_action, action_id)
 
 
 def _tools(claw: Client, approvals: Approvals, options: dict[str, Any]) -> ToolGovernor:

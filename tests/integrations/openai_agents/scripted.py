@@ -26,7 +26,7 @@ from openai.types.responses.response_usage import InputTokensDetails, OutputToke
 try:
     from agents.testing import ModelStep, ScriptedModel
 except ImportError:
-    ModelStep = ScriptedModel = None
+    ModelStep = ScriptedModel = None  # type: ignore[assignment, misc]
 
 TOKENS_IN, TOKENS_OUT = 11, 7
 
@@ -63,6 +63,10 @@ def _usage() -> Usage:
     return Usage(requests=1, input_tokens=TOKENS_IN, output_tokens=TOKENS_OUT, total_tokens=TOKENS_IN + TOKENS_OUT)
 
 
+def _input(places: Any, named: Any) -> Any:
+    return named["input"] if "input" in named else places[1]
+
+
 class _Scripted(Model):
     def __init__(self, steps: list[Any]) -> None:
         self.steps = steps
@@ -75,10 +79,10 @@ class _Scripted(Model):
             raise step
         return list(step)
 
-    async def get_response(self, system_instructions: Any, input: Any, *_: Any, **__: Any) -> ModelResponse:
-        return ModelResponse(output=self._next(input), usage=_usage(), response_id=None)
+    async def get_response(self, *places: Any, **named: Any) -> ModelResponse:
+        return ModelResponse(output=self._next(_input(places, named)), usage=_usage(), response_id=None)
 
-    async def stream_response(self, system_instructions: Any, input: Any, *_: Any, **__: Any) -> AsyncIterator[Any]:
+    async def stream_response(self, *places: Any, **named: Any) -> AsyncIterator[Any]:
         yield ResponseCompletedEvent(
             type="response.completed",
             sequence_number=0,
@@ -87,7 +91,7 @@ class _Scripted(Model):
                 created_at=0,
                 model="scripted",
                 object="response",
-                output=self._next(input),
+                output=self._next(_input(places, named)),
                 parallel_tool_calls=False,
                 tool_choice="auto",
                 tools=[],

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agents import Agent, Runner, RunState, function_tool
+from agents import Agent, RunState, function_tool
 
 from dashclaw import DashClaw
-from dashclaw.integrations.openai_agents import govern_agent
+from dashclaw.integrations.openai_agents import govern_agent, settle_approvals
 
 from ..conftest import ToolLog, actions
 from .scripted import WAYS, call, model, run, text, told
@@ -39,8 +39,14 @@ def interrupting(claw: DashClaw, log: Any, *steps: Any, **options: Any) -> Any:
     return govern_agent(agent(log, *steps, **options), claw, approvals="interrupt")
 
 
-def state_of(clerk: Any, kept: str) -> Any:
-    return asyncio.run(RunState.from_string(clerk, kept))
+def state_of(clerk: Any, kept: str, claw: DashClaw | None = None) -> Any:
+    async def read() -> Any:
+        state = await RunState.from_string(clerk, kept)
+        if claw is not None:
+            await settle_approvals(state, claw)
+        return state
+
+    return asyncio.run(read())
 
 
 def pending(claw: DashClaw) -> list[str]:
@@ -58,20 +64,20 @@ def test_a_run_is_interrupted_and_goes_on_with_the_approval_once(claw: DashClaw,
     kept = result.to_state().to_string()
 
     clerk = interrupting(claw, log)
-    again = way(clerk, state_of(clerk, kept))
+    again = way(clerk, state_of(clerk, kept, claw))
     assert len(again.interruptions) == 1
     assert pending(claw) == [action_id]
     log.once("bob")
 
     claw.approve_action(action_id, "allow")
     clerk = interrupting(claw, log, text("ready"))
-    assert way(clerk, state_of(clerk, kept)).final_output == "ready"
+    assert way(clerk, state_of(clerk, kept, claw)).final_output == "ready"
     log.once("bob", "ann")
     row = next(row for row in actions(claw) if row["action_id"] == action_id)
     assert (row["status"], row["output_summary"]) == ("completed", "sent")
 
     clerk = interrupting(claw, log, text("too late"))
-    assert way(clerk, state_of(clerk, kept)).final_output == "too late"
+    assert way(clerk, state_of(clerk, kept, claw)).final_output == "too late"
     assert "runs once" in told(clerk.model)
     log.once("bob", "ann")
 
@@ -80,7 +86,7 @@ def test_what_was_denied_is_told_to_the_model(claw: DashClaw, log: ToolLog) -> N
     kept = run(interrupting(claw, log, call("send_mail", to="ann"))).to_state().to_string()
     claw.approve_action(pending(claw)[0], "deny", reasoning="not to her")
     clerk = interrupting(claw, log, text("ready"))
-    assert run(clerk, state_of(clerk, kept)).final_output == "ready"
+    assert run(clerk, state_of(clerk, kept, claw)).final_output == "ready"
     assert "not to her" in told(clerk.model)
     log.once()
 
@@ -114,6 +120,7 @@ def test_a_tools_own_need_of_approval_comes_first(claw: DashClaw, log: ToolLog, 
         assert len(result.interruptions) == 1
         assert list(log) == []
         state = result.to_state()
+        assert asyncio.run(settle_approvals(state, claw)) == 1
         state.approve(state.get_interruptions()[0])
         assert run(clerk, state).final_output == "ready"
         log.once("ann")
@@ -132,9 +139,9 @@ def test_an_agent_used_as_a_tool_is_interrupted_as_well(claw: DashClaw, log: Too
     log.once()
     claw.approve_action(pending(claw)[0], "allow")
     state = result.to_state()
+    assert asyncio.run(settle_approvals(state, claw)) == 0
     boss.tools[0]._agent_instance.model = model(text("inner ready"))
     boss.model = model(text("ready"))
-    state.approve(state.get_interruptions()[0])
     assert run(boss, state).final_output == "ready"
     log.once("ann")
 
@@ -145,7 +152,7 @@ from pathlib import Path
 from tests.integrations.openai_agents.scripted import call, model, text
 from agents import Agent, Runner, RunState, function_tool
 from dashclaw import DashClaw
-from dashclaw.integrations.openai_agents import govern_agent
+from dashclaw.integrations.openai_agents import govern_agent, settle_approvals
 
 database, kept, log = map(Path, sys.argv[1:])
 
@@ -161,7 +168,10 @@ def send_mail(to: str) -> str:
 async def main(claw):
     steps = [text("ready")] if kept.exists() else [call("send_mail", to="ann")]
     agent = govern_agent(Agent(name="clerk", model=model(*steps), tools=[send_mail]), claw, approvals="interrupt")
-    given = await RunState.from_string(agent, kept.read_text()) if kept.exists() else "go"
+    given = "go"
+    if kept.exists():
+        given = await RunState.from_string(agent, kept.read_text())
+        assert await settle_approvals(given, claw) == 0
     result = await Runner.run(agent, given)
     kept.write_text(result.to_state().to_string())
     print(len(result.interruptions), result.final_output)
@@ -186,6 +196,6 @@ def test_another_process_goes_on(database: Path, tmp_path: Path) -> None:
     assert not log.exists()
     with DashClaw.local(database, agent_id="person") as claw:
         (action_id,) = pending(claw)
-    process("-m", "dashclaw.cli", "--db", str(database), "approvals", "approve", action_id)
+    process("-m", "dashclaw", "approvals", "approve", action_id, "--db", str(database))
     assert process(*program) == "0 ready"
     assert log.read_text() == "ann\n"
