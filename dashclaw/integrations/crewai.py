@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dashclaw._governor import Gate, Governor
 from dashclaw._log import logger
 from dashclaw._tool_calls import ToolCall, arguments_of, text_of
+from dashclaw.errors import ConfigurationError, MissingExtraError
 
 from ._crewai_records import CrewError, CrewRecords, harmless
 from ._crewai_tools import Held, ToolRuns, tools_of, unrun
@@ -25,6 +26,8 @@ __all__ = ["DashClawCrewIntegration"]
 
 # Earlier versions do not show the model of an agent that calls tools in its text why a tool did not run.
 _FLOOR = "1.15.3"
+# Earlier versions take it for an error of the agent, and let the agent try again.
+_ABORTS_SINCE = "1.15.30"
 (_dispatch, _bus, _models, _tasks, _crews) = framework(
     "crewai",
     "crewai",
@@ -45,9 +48,13 @@ class DashClawCrewIntegration:
 
     `options` are those of `Governor`. With `on_block="raise"` a call that must not run ends the crew with CrewAI's
     `HookAborted`. Close it, or use it as a context manager: CrewAI keeps its hooks for all crews of the process.
+
+    Raises `ConfigurationError` for options that `Governor` refuses, and for `on_block="raise"` where CrewAI is too old.
     """
 
     def __init__(self, claw: Client, **options: Any) -> None:
+        if options.get("on_block") == "raise":
+            _can_abort()
         self._governor = Governor(claw, **dict({"framework": "crewai"}, **options))
         self._runs = ToolRuns(self._governor)
         self._records = CrewRecords(self._governor)
@@ -233,3 +240,10 @@ class DashClawCrewIntegration:
     @harmless
     def _crew_failed(self, source: Any, event: Any) -> None:
         self._records.crew_ends(source, error=CrewError(event.error))
+
+
+def _can_abort() -> None:
+    try:
+        framework("crewai", "crewai", _ABORTS_SINCE)
+    except MissingExtraError as error:
+        raise ConfigurationError(f'on_block="raise" needs crewai {_ABORTS_SINCE} or newer') from error

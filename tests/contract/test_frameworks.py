@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 # An adapter, the name that users import from it, the distribution, its top module, and the extra.
 ADAPTERS = [
     ("langchain", "DashClawCallbackHandler", "langchain_core", "langchain_core", "langchain"),
+    ("crewai", "DashClawCrewIntegration", "crewai", "crewai", "crewai"),
 ]
 every_adapter = pytest.mark.parametrize(
     ("adapter", "name", "distribution", "module", "extra"), ADAPTERS, ids=[row[0] for row in ADAPTERS]

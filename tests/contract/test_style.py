@@ -23,7 +23,7 @@ LEAVES = {
 }
 # Only names, a line each: as long as there are names.
 LISTS = {Path("types/__init__.py")}
-LAZY_BORDER = {"__main__.py", "local.py", "cli", "server", "runtime"}
+LAZY_BORDER = {"__main__.py", "local.py", "cli", "integrations", "server", "runtime"}
 
 
 def sources() -> Iterator[tuple[Path, ast.Module]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from crewai import Agent, BaseLLM, Crew, Task
 from crewai.events.types.llm_events import LLMCallType
+from crewai.llms.base_llm import llm_call_context
 from crewai.tools import BaseTool, tool
 from pydantic import PrivateAttr
 
@@ -65,6 +66,10 @@ class Scripted(BaseLLM):
             # CrewAI goes on with the same list.
             self._seen.append(messages if isinstance(messages, str) else list(messages))
             answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        with llm_call_context():
+            return self._answered(answer, messages, from_task, from_agent)
+
+    def _answered(self, answer: Any, messages: Any, from_task: Any, from_agent: Any) -> Any:
         self._emit_call_started_event(messages=messages, from_task=from_task, from_agent=from_agent)
         if isinstance(answer, Exception):
             self._emit_call_failed_event(error=str(answer), from_task=from_task, from_agent=from_agent)
