@@ -302,8 +302,7 @@ def fill(path: Path, entries: int) -> None:
     """Write decisions, actions and their events as the runtime would have, and link them."""
     found = templates(path)
     connection = sqlite3.connect(path)
-    moment = datetime.now(timezone.utc) - timedelta(days=90)
-    step = timedelta(days=89) / entries
+    moment, step = datetime.now(timezone.utc), timedelta(milliseconds=1)
     done = connection.execute("SELECT count(*) FROM events").fetchone()[0]
     while done < entries:
         batch: dict[str, list[dict[str, Any]]] = {"guard_decisions": [], "actions": [], "events": []}

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .findings import Findings
 
 PAGE = 1000
+# An event of a wrong time does not bring the whole table into memory.
+_MOST_WAITING = 20 * PAGE
 _NEVER = "~"  # after every moment
 # Data is our own flat and compact JSON, in which a quote within a value is escaped.
 _ROW = re.compile('"row":"([0-9a-f]{64})"')
@@ -53,7 +55,7 @@ class Verdicts:
 
     def settle(self) -> None:
         """Read the rows up to the last moment told, and give up on those that would have come by now."""
-        while self._rows_until <= self._told_until and self._take_page():
+        while self._rows_until <= self._told_until and len(self._rows) < _MOST_WAITING and self._take_page():
             pass
         for decision_id, (_, at) in list(self._told.items()):
             if at < self._rows_until and decision_id not in self._rows:
