@@ -24,7 +24,7 @@ def framework(extra: str, distribution: str, floor: str, *names: str) -> list[An
         found = importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError as error:
         raise MissingExtraError(f"{needed} (found: none)") from error
-    if _parts(found) < _parts(floor):
+    if release(found) < release(floor):
         raise MissingExtraError(f"{needed} (found: {found})")
     try:
         return [_named(name) for name in names]
@@ -38,7 +38,7 @@ def _named(name: str) -> Any:
     return getattr(found, attribute) if attribute else found
 
 
-def _parts(version: str) -> tuple[int, ...]:
+def release(version: str) -> tuple[int, ...]:
     """Return the numbers that a version begins with; of a pre-release those of the release that it leads to."""
     numbers = _NUMBERS.match(version)
     parts = [int(part) for part in numbers.group().split(".")] if numbers else []
