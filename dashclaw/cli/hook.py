@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from dashclaw import DashClaw
 from dashclaw.integrations.coding_agents.contracts import CONTRACTS
 
 from .arguments import Commands, connection, seconds
@@ -45,12 +46,10 @@ def run(options: argparse.Namespace, *_: Any) -> int:
     """Answer the event on stdin; the exit code is 2 where a call must not run and no answer can say so."""
     from dashclaw.integrations.coding_agents.hook import CALL_SECONDS, Hook
 
-    hook = Hook(
-        options.contract,
-        lambda: acting(options, options.agent, options.contract.name, timeout=CALL_SECONDS),
-        options.mode,
-        options.wait,
-    )
+    def client() -> DashClaw:
+        return acting(options, options.agent, options.contract.name, timeout=CALL_SECONDS)
+
+    hook = Hook(options.contract, client, options.mode, options.wait)
     return hook.answer(sys.stdin.buffer, sys.stdout, sys.stderr)
 
 

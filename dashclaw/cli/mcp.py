@@ -36,7 +36,7 @@ def add(commands: Commands) -> None:
         "--listen",
         type=whole(0, 65535),
         metavar="PORT",
-        help="where HTTP clients connect, on 127.0.0.1 (0: a free one)",
+        help="where HTTP clients connect on 127.0.0.1 (0: a free one)",
     )
     found.add_argument("program", nargs="*", metavar="PROGRAM", help="the server, where it is a program; after --")
     found = group.command(

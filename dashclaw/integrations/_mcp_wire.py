@@ -35,7 +35,8 @@ def name_in(params: Any) -> str:
 
 def refusal(gate: Gate) -> dict[str, Any]:
     """Return the result of a call that was not run, with the reason for the model."""
-    return {"content": [{"type": "text", "text": gate.message}], "isError": True}
+    # Clients of the protocol of 2026 need `resultType`; older ones ignore it.
+    return {"resultType": "complete", "content": [{"type": "text", "text": gate.message}], "isError": True}
 
 
 def ended(result: Any) -> tuple[Any, Exception | None]:

@@ -35,7 +35,7 @@ def govern_server(server: Server, claw: Client, **options: Any) -> Server:
     """
     framework("mcp", "mcp", _FLOOR, "mcp")
     governor = Governor(claw, **dict({"framework": "mcp"}, **options))
-    inner = getattr(server, "_mcp_server", None) or getattr(server, "_lowlevel_server", None) or server
+    inner: Any = getattr(server, "_mcp_server", None) or getattr(server, "_lowlevel_server", None) or server
     if getattr(inner, _MARK, False):
         raise ConfigurationError("This server is governed already")
     if isinstance(getattr(inner, "middleware", None), list):

@@ -16,7 +16,7 @@ from .mcp_gatekeeper import INVALID_REQUEST, PARSE_ERROR, Gatekeeper, Message, e
 
 _LARGEST = 16 * 1024 * 1024
 _HOP = frozenset(
-    [
+    {
         "connection",
         "keep-alive",
         "proxy-authenticate",
@@ -25,7 +25,7 @@ _HOP = frozenset(
         "trailer",
         "transfer-encoding",
         "upgrade",
-    ]
+    }
 )
 _OWN = _HOP | {"host", "content-length", "accept-encoding", "expect"}
 _UPSTREAM_SECONDS = 3600.0

@@ -17,8 +17,9 @@ _FLOOR = "1.9.0"
 # Shorter than the minute after which many clients give up a call.
 _LONGEST_WAIT = 50.0
 _INSTRUCTIONS = (
-    "Ask `guard` before a risky act, or record it with `record_action`, and act only when the answer allows it. Where a "
-    "person has to approve, call `wait_for_approval` until there is a decision. Tell how it ended with `update_outcome`."
+    "Ask `guard` before a risky act, or record it with `record_action`, and act only when the answer allows it. Where "
+    "a person has to approve, call `wait_for_approval` until there is a decision. Tell how an act ended with "
+    "`update_outcome`."
 )
 _PAGE = 50
 
