@@ -7,7 +7,7 @@ import contextlib
 import contextvars
 import functools
 import inspect
-import weakref
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,6 +25,18 @@ class ToolNotRunError(Exception):
     """Says to the model why a repetition of a call did not run."""
 
 
+class _Body:
+    """What is called to run a tool, with ours in its place as long as `calls` need it."""
+
+    def __init__(self, tool: Any, name: str, wrapper: Callable[..., Any]) -> None:
+        self.tool = tool
+        self.name = name
+        self.wrapper = wrapper
+        self.was_own = name in vars(tool)
+        self.own = vars(tool).get(name)
+        self.calls = 0
+
+
 class Held:
     """One decided call, from the hook before it to the hook after it."""
 
@@ -38,6 +50,7 @@ class Held:
         self.running = False
         self.error: Exception | None = None
         self.token: contextvars.Token[Held | None] | None = None
+        self.bodies: list[_Body] = []
 
 
 class ToolRuns:
@@ -52,7 +65,8 @@ class ToolRuns:
         self._open: OrderedDict[int, Held] = OrderedDict()
         self._held: contextvars.ContextVar[Held | None] = contextvars.ContextVar("dashclaw_crewai_call", default=None)
         self._within: contextvars.ContextVar[bool] = contextvars.ContextVar("dashclaw_crewai_within", default=False)
-        self._wrapped: list[tuple[weakref.ref[Any], str, Any, Any]] = []
+        self._wrapped: dict[tuple[int, str], _Body] = {}
+        self._lock = threading.Lock()
 
     @property
     def inside(self) -> bool:
@@ -61,49 +75,68 @@ class ToolRuns:
 
     def open(self, held: Held) -> None:
         """Let the tool that is called next in this context run under a decision."""
+        self.remember(held)
         for tool in held.tools:
             for name in _bodies(tool):
-                self._wrap(tool, name)
-        self.remember(held)
+                held.bodies.append(self._wrap(tool, name))
         held.token = self._held.set(held)
 
     def remember(self, held: Held) -> None:
         """Keep a call for the hook after it."""
         self._open[id(held.given)] = held
         while len(self._open) > _MOST_OPEN:
-            self._open.popitem(last=False)
+            self._unwrap(self._open.popitem(last=False)[1])
 
     def ended(self, given: Any) -> Held | None:
         """Return the call with these arguments, the same object, and forget it."""
         held = self._open.pop(id(given), None)
-        if held is not None and held.token is not None:
+        if held is None:
+            return None
+        self._unwrap(held)
+        if held.token is not None:
             # Another context has a variable of its own.
             with contextlib.suppress(ValueError):
                 self._held.reset(held.token)
         return held
 
     def close(self) -> None:
-        """Give tools their own bodies back; further calls are not governed."""
-        for reference, name, wrapper, original in self._wrapped:
-            tool = reference()
-            if tool is not None and vars(tool).get(name) is wrapper:
-                if name == "func":
-                    object.__setattr__(tool, name, original)
-                else:
-                    vars(tool).pop(name, None)
-        self._wrapped.clear()
+        """Give tools their own bodies back; calls that are under way are not governed further."""
+        with self._lock:
+            for body in list(self._wrapped.values()):
+                self._restore(body)
+            self._wrapped.clear()
         self._open.clear()
 
-    def _wrap(self, tool: Any, name: str) -> None:
-        own = vars(tool).get(name)
-        if any(known() is tool and at == name and wrapper is own for known, at, wrapper, _ in self._wrapped):
-            return
-        original = getattr(tool, name)
-        wrapper = self._around(tool, original)
-        # Pydantic refuses attributes that are no fields; a method is found in the instance first.
-        object.__setattr__(tool, name, wrapper)
-        self._wrapped = [known for known in self._wrapped if known[0]() is not None]
-        self._wrapped.append((weakref.ref(tool), name, wrapper, original))
+    def _wrap(self, tool: Any, name: str) -> _Body:
+        """Put a body under decisions for the time of a call: copies that users make of a tool stay their own."""
+        with self._lock:
+            body = self._wrapped.get((id(tool), name))
+            if body is None:
+                body = _Body(tool, name, self._around(tool, getattr(tool, name)))
+                # Pydantic refuses attributes that are no fields; what is in the instance is found first.
+                object.__setattr__(tool, name, body.wrapper)
+                self._wrapped[(id(tool), name)] = body
+            body.calls += 1
+            return body
+
+    def _unwrap(self, held: Held) -> None:
+        with self._lock:
+            for body in held.bodies:
+                body.calls -= 1
+                if body.calls == 0 and self._restore(body):
+                    self._wrapped.pop((id(body.tool), body.name), None)
+            held.bodies.clear()
+
+    def _restore(self, body: _Body) -> bool:
+        """Whether the tool has its own body again; not while somebody else's is around ours."""
+        own = vars(body.tool)
+        if own.get(body.name) is not body.wrapper:
+            return False
+        if body.was_own:
+            object.__setattr__(body.tool, body.name, body.own)
+        else:
+            own.pop(body.name)
+        return True
 
     def _around(self, tool: Any, original: Callable[..., Any]) -> Callable[..., Any]:
         if inspect.iscoroutinefunction(original):

@@ -17,7 +17,7 @@ from dashclaw import DashClaw
 from dashclaw.integrations.crewai import DashClawCrewIntegration
 
 from ..conftest import ToolLog, actions
-from .scripted import PATHS, USAGE, WAYS, Call, agent_of, crew_of, function_tool, model
+from .scripted import KINDS, PATHS, USAGE, WAYS, Call, agent_of, crew_of, function_tool, model
 
 every_path = pytest.mark.parametrize("native", PATHS.values(), ids=PATHS)
 every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
@@ -199,7 +199,6 @@ def registered() -> int:
 def test_hooks_are_registered_once_and_removed_on_close(claw: DashClaw, log: ToolLog, native: bool) -> None:
     before = registered()
     tool = function_tool("drop_mail", keep(log))
-    own_body = tool.func
     llm = model(native, *[Call("drop_mail", to="ann"), "all done"] * 3)
     crew = crew_of(agent_of(llm, tool, function_tool("read_mail", keep(log))))
     integration = DashClawCrewIntegration(claw)
@@ -218,7 +217,6 @@ def test_hooks_are_registered_once_and_removed_on_close(claw: DashClaw, log: Too
         getattr(handler, "__self__", None) is integration
         for handler in crewai_event_bus._sync_handlers.get(LLMCallCompletedEvent, ())
     )
-    assert tool.func is own_body
     crew.kickoff()
     log.once("ann")
     assert not any("dashclaw" in name for name in crew.security_config.fingerprint.metadata)
@@ -281,3 +279,26 @@ def test_an_answer_from_the_cache_is_not_recorded_as_a_run(claw: DashClaw, log: 
         integration.instrument_crew(crew_of(agent, cache=True)).kickoff()
     statuses = [row["status"] for row in of(claw, "read_mail")]
     assert statuses == ["completed"] * len(log) + ["cancelled"] * (3 - len(log))
+
+
+@every_path
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_tools_are_the_users_own_again_after_each_call(
+    claw: DashClaw, database: Any, log: ToolLog, native: bool, kind: Callable[..., Any]
+) -> None:
+    """Also with two integrations around the same call."""
+    tool = kind("read_mail", keep(log))
+    before = dict(vars(tool))
+    crew = crew_of(agent_of(model(native, *[Call("read_mail", to="ann"), "all done"] * 5), tool))
+    with DashClawCrewIntegration(claw) as first:
+        first.instrument_crew(crew).kickoff()
+        assert {name: vars(tool).get(name) for name in before} | {"current_usage_count": 0} == before
+        assert set(vars(tool)) == set(before)
+        with DashClawCrewIntegration(claw) as second:
+            second.instrument_crew(crew)
+            for _ in range(3):
+                crew.kickoff()
+            assert len(second._runs._wrapped) + len(first._runs._wrapped) <= 8
+    log.once(*["ann"] * 4)
+    assert len(of(claw, "read_mail")) == 7
+    assert {row["status"] for row in of(claw, "read_mail")} == {"completed"}
