@@ -35,6 +35,10 @@ _FAILED = str(_told_of(None, Exception(""))).strip()
 raised: ContextVar[list[BaseException] | None] = ContextVar("dashclaw_raised", default=None)
 
 
+# A run, a tool, a call and its arguments.
+Place = tuple[int, str, "str | None", str]
+
+
 class ToolFailedError(Exception):
     """A tool of which only the message to the model is known."""
 
@@ -52,7 +56,7 @@ class ToolGovernor:
     def __init__(self, governor: Governor, interrupts: bool) -> None:
         self.governor = governor
         self.interrupts = interrupts
-        self._kept: OrderedDict[tuple[int, str], _Kept] = OrderedDict()
+        self._kept: OrderedDict[Place, _Kept] = OrderedDict()
         self._told: set[str] = set()
 
     def governed(self, tool: Any, agent: str) -> Any:
@@ -77,7 +81,10 @@ class ToolGovernor:
     def call(self, tool: Any, agent: str, arguments: Any, call_id: str | None) -> ToolCall:
         """Describe a call; under its id it goes on with the approval that it asked for, in any process."""
         given = arguments_of(arguments)
-        action_id = action_id_of(self.governor.claw, agent, tool.name, given, call_id) if call_id else None
+        action_id = None
+        if self.interrupts and call_id:
+            # Providers exist whose ids of calls repeat: only where a run goes on with an approval do they matter.
+            action_id = action_id_of(self.governor.claw, agent, tool.name, given, call_id)
         return ToolCall(
             tool.name,
             given,
@@ -86,16 +93,15 @@ class ToolGovernor:
             action_id=action_id,
         )
 
-    def keep(self, context: Any, call: ToolCall, gate: Gate) -> None:
+    def keep(self, place: Place, context: Any, gate: Gate) -> None:
         """Keep a decision until the tool runs."""
-        usage = getattr(context, "usage", None)
-        self._kept[id(usage), str(call.action_id)] = _Kept(gate, usage)
+        self._kept[place] = _Kept(gate, getattr(context, "usage", None))
         if len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
 
-    def taken(self, context: Any, call: ToolCall) -> Gate | None:
-        """Return the decision that was kept for a call, and forget it."""
-        kept = self._kept.pop((id(getattr(context, "usage", None)), str(call.action_id)), None)
+    def taken(self, place: Place) -> Gate | None:
+        """Return the decision that was kept, and forget it."""
+        kept = self._kept.pop(place, None)
         return None if kept is None else kept.gate
 
     def stopped(self, gate: Gate) -> str:
@@ -158,10 +164,11 @@ class _Function:
             return True
         if not self._tools.interrupts:
             return False
-        call, gate = await self._decided(context, arguments, call_id)
-        if call is None or isinstance(gate.error, ApprovalPendingError):
-            return isinstance(gate.error, ApprovalPendingError)
-        self._tools.keep(context, call, gate)
+        place, gate = await self._decided(context, arguments, call_id)
+        if isinstance(gate.error, ApprovalPendingError):
+            return True
+        if place is not None:
+            self._tools.keep(place, context, gate)
         return False
 
     async def _own_says(self, context: Any, arguments: Any, call_id: str) -> bool:
@@ -176,11 +183,11 @@ class _Function:
 
     async def _check(self, data: Any) -> Any:
         context = data.context
-        call, gate = await self._decided(context, context.tool_arguments, context.tool_call_id)
+        place, gate = await self._decided(context, context.tool_arguments, context.tool_call_id)
         told = {"action_id": gate.action_id}
         if gate.runs:
-            if call is not None:
-                self._tools.keep(context, call, gate)
+            if place is not None:
+                self._tools.keep(place, context, gate)
             return _Verdict.allow(told)
         if self._tools.interrupts and isinstance(gate.error, ApprovalPendingError) and self._unanswered(context):
             # The SDK can ask its guardrails before it interrupts; the tool is decided about again before it runs.
@@ -196,19 +203,19 @@ class _Function:
             return self._tools.stopped(gate)
         return await self._tools.run(gate, lambda: self._invoke(context, arguments))
 
-    async def _decided(self, context: Any, arguments: Any, call_id: str | None) -> tuple[ToolCall | None, Gate]:
-        made: list[ToolCall] = []
+    async def _decided(self, context: Any, arguments: Any, call_id: str | None) -> tuple[Place | None, Gate]:
+        place = kept = None
+        try:
+            run = id(getattr(context, "usage", None))
+            place = (run, self._tool.name, call_id, fingerprint(arguments_of(arguments)))
+            kept = self._tools.taken(place)
+        except Exception as error:  # noqa: BLE001 - what was decided is only asked again
+            logger().warning("%s is decided about again", self._tool.name, exc_info=error)
 
         def make() -> ToolCall:
-            made.append(self._tools.call(self._tool, self._agent, arguments, call_id))
-            return made[0]
+            return self._tools.call(self._tool, self._agent, arguments, call_id)
 
-        try:
-            kept = self._tools.taken(context, make())
-        except Exception:  # noqa: BLE001 - found again, and then a refusal, when the call is decided about
-            kept = None
-        gate = kept or await adecide(self._tools.governor, self._tool.name, make)
-        return (made[0] if made else None), gate
+        return place, kept or await adecide(self._tools.governor, self._tool.name, make)
 
     def _unanswered(self, context: Any) -> bool:
         status = context.get_approval_status(self._tool.name, context.tool_call_id)

@@ -97,13 +97,7 @@ class DashClawFunctionMiddleware(_FunctionMiddleware):
         call_id = context.metadata.get("call_id")
         answered = context.metadata.get("approval_response") is not None
         if self._interrupts and isinstance(gate.error, ApprovalPendingError) and call_id and not answered:
-            context.result = _Content.from_function_approval_request(
-                call_id,
-                _Content.from_function_call(
-                    call_id, context.function.name, arguments=arguments_of(plain(context.arguments))
-                ),
-                additional_properties={"dashclaw_action_id": gate.action_id},
-            )
+            context.result = _request(context, call_id, gate)
             return
         if self._failure is not None:
             raise self._failure(gate.message) from gate.error
@@ -164,6 +158,16 @@ def dashclaw_middleware(claw: Client, **options: Any) -> list[Any]:
     """
     recorded = {name: value for name, value in options.items() if name in ("mode", "record_output", "fields")}
     return [DashClawFunctionMiddleware(claw, **options), DashClawChatMiddleware(claw, **recorded)]
+
+
+def _request(context: Any, call_id: str, gate: Gate) -> Any:
+    """Return the framework's request for an approval, bound to the call as the framework knows it."""
+    call = _Content.from_function_call(call_id, context.function.name, arguments=arguments_of(plain(context.arguments)))
+    occurrence = context.metadata.get("function_call_occurrence_id")
+    if occurrence:
+        call.id = occurrence
+    named = {"dashclaw_action_id": gate.action_id}
+    return _Content.from_function_approval_request(occurrence or call_id, call, additional_properties=named)
 
 
 def _failure() -> Any:

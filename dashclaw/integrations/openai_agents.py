@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal
 
-from dashclaw._approval import fate
+from dashclaw._approval import fate, refusal
 from dashclaw._call import AsyncDriver
-from dashclaw._governor import Gate, Governor
+from dashclaw._governor import Gate, Governor, message_for
 from dashclaw._log import logger
 from dashclaw.errors import ConfigurationError, NotFoundError
 
@@ -69,14 +69,19 @@ async def settle_approvals(state: Any, claw: Client) -> int:
     for item in items:
         action_id = action_id_of(claw, item.agent.name, item.name, item.arguments, item.call_id or "")
         try:
-            found: Any = await _answer(claw, action_id)
+            action = (await _answer(claw, action_id))["action"]
         except NotFoundError:
             continue
-        action = found["action"]
-        if action.get("approval") and fate(action) != "pending":
-            # What was decided, also against it, is known where the tool is about to run.
+        if not action.get("approval") or fate(action) == "pending":
+            continue
+        left -= 1
+        refused = refusal(action_id, action)
+        if refused is None:
             state.approve(item)
-            left -= 1
+        elif "rejection_message" in inspect.signature(state.reject).parameters:
+            state.reject(item, rejection_message=message_for(item.name, refused))
+        else:
+            state.reject(item)
     return left
 
 

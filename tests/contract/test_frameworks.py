@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 ADAPTERS = [
     ("langchain", "DashClawCallbackHandler", "langchain_core", "langchain_core", "langchain"),
     ("crewai", "DashClawCrewIntegration", "crewai", "crewai", "crewai"),
+    ("openai_agents", "govern_agent", "openai_agents", "agents", "openai-agents"),
+    ("agent_framework", "dashclaw_middleware", "agent_framework_core", "agent_framework", "agent-framework"),
 ]
 every_adapter = pytest.mark.parametrize(
     ("adapter", "name", "distribution", "module", "extra"), ADAPTERS, ids=[row[0] for row in ADAPTERS]
