@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
             run,
             f"decide about a tool call of {contract.title}, or record how it ended",
             options=deciding(),
-            example=f"dashclaw hook {contract.name} --db dashclaw.db < event.json",
+            example=f"dashclaw hook {contract.name} --db dashclaw.db",
             contract=contract,
         )
 

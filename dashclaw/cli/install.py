@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
             put,
             f"add the hooks to the settings of {contract.title}, beside whatever is there",
             options=deciding(),
-            example=f"dashclaw install {contract.name} --db dashclaw.db",
+            example=f"dashclaw install {contract.name} --settings settings.json --db dashclaw.db",
             contract=contract,
         )
         _settings(found, contract)
@@ -45,7 +45,7 @@ def add(commands: Commands) -> None:
             take,
             f"take the hooks out of the settings of {contract.title}",
             options=plain(),
-            example=f"dashclaw uninstall {contract.name}",
+            example=f"dashclaw uninstall {contract.name} --settings settings.json",
             contract=contract,
         )
         _settings(found, contract)

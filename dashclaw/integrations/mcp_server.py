@@ -39,7 +39,7 @@ def serve(claw: DashClaw, transport: str = "stdio", *, port: int = 8000, approvi
 
 def tools(claw: DashClaw, approving: bool = False) -> dict[str, Callable[..., Any]]:
     """Return the tools by name; `approving` adds the one that decides about what waits, as far as the key may."""
-    found: list[Callable[..., Any]] = [*_acting(claw), *_looking(claw)]
+    found: list[Callable[..., Any]] = [*_before(claw), *_afterwards(claw), *_looking(claw)]
     if approving:
         found.append(_deciding(claw))
     return {tool.__name__: tool for tool in found}
@@ -61,7 +61,7 @@ async def _call(function: Callable[..., Any], *args: Any, **fields: Any) -> dict
     return answer
 
 
-def _acting(claw: DashClaw) -> list[Callable[..., Any]]:
+def _before(claw: DashClaw) -> list[Callable[..., Any]]:
     async def guard(
         action_type: str,
         declared_goal: str | None = None,
@@ -106,6 +106,10 @@ def _acting(claw: DashClaw) -> list[Callable[..., Any]]:
             parent_action_id=parent_action_id,
         )
 
+    return [guard, record_action]
+
+
+def _afterwards(claw: DashClaw) -> list[Callable[..., Any]]:
     async def update_outcome(
         action_id: str,
         status: str,
@@ -134,7 +138,7 @@ def _acting(claw: DashClaw) -> list[Callable[..., Any]]:
         """
         return await _call(claw.wait_for_approval, action_id, timeout=max(0.0, min(seconds, _LONGEST_WAIT)))
 
-    return [guard, record_action, update_outcome, wait_for_approval]
+    return [wait_for_approval, update_outcome]
 
 
 def _looking(claw: DashClaw) -> list[Callable[..., Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
@@ -71,7 +72,7 @@ def hook(run: Run, monkeypatch: pytest.MonkeyPatch, database: Path) -> Answer:
 
     def answer(event: Any, *words: str, agent: str = "claude-code", place: tuple[str, ...] = ()) -> Shown:
         content = event if isinstance(event, bytes) else json.dumps(event).encode()
-        stdin = type("Stdin", (), {"buffer": __import__("io").BytesIO(content)})()
+        stdin = type("Stdin", (), {"buffer": io.BytesIO(content)})()
         monkeypatch.setattr("sys.stdin", stdin)
         return run("hook", agent, *(place or ("--db", str(database))), *words)
 
@@ -228,12 +229,8 @@ def test_the_end_of_a_session_cancels_what_the_person_at_the_agent_refused(hook:
     hook(dict(before("Edit", use="toolu_3", file_path="/c"), session_id="other"))
     hook(after(before("Edit", use="toolu_2", file_path="/b")))
     assert hook({"hook_event_name": "SessionEnd", "session_id": "5f3c", "reason": "other"}) == SILENT
-    found = {row["target"] or row["declared_goal"]: row["status"] for row in _rows(claw)}
+    found = {row["declared_goal"]: row["status"] for row in claw.get_actions()["actions"]}
     assert found == {"Edit: /a": "cancelled", "Edit: /b": "completed", "Edit: /c": "running"}
-
-
-def _rows(claw: DashClaw) -> list[dict[str, Any]]:
-    return [dict(row, target=None) for row in claw.get_actions()["actions"]]
 
 
 def test_gemini_names_no_calls_and_is_denied_in_its_own_form(hook: Answer, claw: DashClaw) -> None:
@@ -296,7 +293,7 @@ def test_a_server_decides_as_an_embedded_database_does(server: Served, hook: Ans
     place = ("--url", server.url, "--api-key", server.agent_key)
     assert hook(before(), place=place) == SILENT
     assert hook(after(before()), place=place) == SILENT
-    assert "dashclaw approvals approve" in denied(hook(before("Bash", command="rm -rf x"), place=place))
+    assert "dashclaw approvals approve" in denied(hook(before("Bash", use="toolu_2", command="rm -rf x"), place=place))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a stopped process is a matter of POSIX")
@@ -422,9 +419,7 @@ def test_the_installed_command_stops_the_call_however_it_dies(
     install: Callable[..., Shown], settings: Path, tmp_path: Path
 ) -> None:
     install()
-    ((line,), (recording,)) = (
-        [hook["command"] for hook in ours(settings, event)] for event in ("PreToolUse", "PostToolUse")
-    )
+    line, recording = (ours(settings, event)[0]["command"] for event in ("PreToolUse", "PostToolUse"))
     shell = ["/bin/sh", "-c"]
     event = json.dumps(before("WebFetch", url="https://example.com"))
     done = subprocess.run([*shell, line], input=event, capture_output=True, text=True, cwd=tmp_path, check=False)

@@ -147,10 +147,8 @@ def test_calls_at_the_same_time_do_not_mix(claw: DashClaw, log: ToolLog) -> None
 
     async def ask() -> list[Said]:
         async with talk(server) as client:
-            asked = [
-                client.call("drop_table" if turn % 3 == 0 else "read_table", table=str(turn)) for turn in range(12)
-            ]
-            return await asyncio.gather(*asked)
+            tools = ["read_table" if turn % 3 else "drop_table" for turn in range(12)]
+            return await asyncio.gather(*(client.call(tool, table=str(turn)) for turn, tool in enumerate(tools)))
 
     for turn, told in enumerate(asyncio.run(ask())):
         assert ("No drops" in told.text) if turn % 3 == 0 else (told.text == f"rows of {turn}")
@@ -165,9 +163,9 @@ def test_calls_at_the_same_time_do_not_mix(claw: DashClaw, log: ToolLog) -> None
 def test_an_asynchronous_client_governs_as_well(database: Any, log: ToolLog) -> None:
     async def ask() -> tuple[Said, Said]:
         transport = LocalTransport.open(database, agent_id="agent")
-        async with AsyncDashClaw(agent_id="agent", transport=transport) as claw:
-            async with talk(govern_server(demo(log), claw)) as client:
-                return await client.call("drop_table", table="a"), await client.call("read_table", table="a")
+        claw = AsyncDashClaw(agent_id="agent", transport=transport)
+        async with claw, talk(govern_server(demo(log), claw)) as client:
+            return await client.call("drop_table", table="a"), await client.call("read_table", table="a")
 
     blocked, allowed = asyncio.run(ask())
     assert (blocked.failed, allowed) == (True, Said(False, "rows of a"))
