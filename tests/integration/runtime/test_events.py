@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from dashclaw.runtime.evidence.keeping import link_tails
 from dashclaw.runtime.identity import Caller
 from dashclaw.runtime.runtime import Runtime
 from dashclaw.runtime.store.tables import events, metadata
@@ -132,7 +133,8 @@ def test_activity_between_two_moments(world: World) -> None:
 
 
 def everything(world: World) -> dict[str, list[str]]:
-    """All rows of all tables as text."""
+    """All rows of all tables as text, once earlier events are linked into the chain."""
+    link_tails(world.runtime)
     with world.runtime.store.read() as tx:
         return {name: sorted(map(repr, tx.all(select(table)))) for name, table in metadata.tables.items()}
 
