@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import agents
 import pytest
 from agents import Agent, RunState, function_tool
 
@@ -201,3 +202,15 @@ def test_another_process_goes_on(database: Path, tmp_path: Path) -> None:
     process("-m", "dashclaw", "approvals", "approve", action_id, "--db", str(database))
     assert process(*program) == "0 ready"
     assert log.read_text() == "ann\n"
+
+
+@pytest.mark.skipif(not hasattr(agents, "ToolExecutionConfig"), reason="the SDK cannot ask its guardrails first yet")
+def test_guardrails_that_are_asked_before_an_approval_do_not_answer_for_it(claw: DashClaw, log: ToolLog) -> None:
+    config = agents.RunConfig(tool_execution=agents.ToolExecutionConfig(pre_approval_tool_input_guardrails=True))
+    kept = run(interrupting(claw, log, call("send_mail", to="ann")), run_config=config).to_state().to_string()
+    log.once()
+    (action_id,) = pending(claw)
+    claw.approve_action(action_id, "allow")
+    clerk = interrupting(claw, log, text("ready"))
+    assert run(clerk, state_of(clerk, kept, claw), run_config=config).final_output == "ready"
+    log.once("ann")
