@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["govern_server"]
 
 Server = TypeVar("Server")
-_FLOOR = "1.9.0"
+_FLOOR = "1.23.0"
 _MARK = "_dashclaw_governed"
 
 

@@ -13,7 +13,7 @@ from ._framework import framework
 if TYPE_CHECKING:
     from dashclaw import DashClaw
 
-_FLOOR = "1.9.0"
+_FLOOR = "1.23.0"
 # Shorter than the minute after which many clients give up a call.
 _LONGEST_WAIT = 50.0
 _INSTRUCTIONS = (
