@@ -150,5 +150,5 @@ class Hook:
 def _reason(gate: Gate) -> str:
     waits = isinstance(gate.error, (ApprovalPendingError, ApprovalTimeoutError)) and gate.action_id
     how = f" A person approves it with: dashclaw approvals approve {gate.action_id}" if waits else ""
-    then = "; the same call then runs when it is made again within five minutes." if waits else ""
+    then = "; the same call then runs when this session makes it again within five minutes." if waits else ""
     return f"{gate.message}{how}{then}"
