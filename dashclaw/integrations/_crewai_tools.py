@@ -16,13 +16,20 @@ from dashclaw._governor import Gate, Governor
 from dashclaw._log import logger
 from dashclaw._tool_calls import ToolCall, arguments_of, fingerprint, text_of
 
-from ._shielded import conclude, decide
+from ._shielded import conclude, decide, failed
 
 _MOST_OPEN = 1000
+_OWN_RUN = "crewai.tools.base_tool"
+_UNKNOWN = "Tool not found"
+_NATIVE_ERROR = "Error executing tool: "
 
 
 class ToolNotRunError(Exception):
     """Says to the model why a repetition of a call did not run."""
+
+
+class ToolFailedError(Exception):
+    """Stands for an error of a tool that CrewAI only passes on as text."""
 
 
 class _Body:
@@ -147,9 +154,9 @@ class ToolRuns:
                 if held is None:
                     return await original(*args, **kwargs)
                 # A wait for a person must not stop the loop.
-                gate = held.gate if held.begun == 0 else await asyncio.to_thread(self._next, held)
-                with self._running(held, self._checked(held, gate)) as over:
-                    return over(await self._awaited(tool, original, args, kwargs))
+                gate = await asyncio.to_thread(self._admitted, held) if held.begun else self._admitted(held)
+                with self._running(held, gate) as over:
+                    return over(await _awaited(tool, original, args, kwargs))
 
             return aheld
 
@@ -158,8 +165,7 @@ class ToolRuns:
             held = self._for(tool)
             if held is None:
                 return original(*args, **kwargs)
-            gate = held.gate if held.begun == 0 else self._next(held)
-            with self._running(held, self._checked(held, gate)) as over:
+            with self._running(held, self._admitted(held)) as over:
                 result = original(*args, **kwargs)
                 # CrewAI runs what an asynchronous tool returns in a loop of its own; here it runs inside.
                 return over(asyncio.run(result) if asyncio.iscoroutine(result) else result)
@@ -172,16 +178,29 @@ class ToolRuns:
             return None
         return held
 
-    def _next(self, held: Held) -> Gate:
-        """Decide about a repetition by CrewAI; raises what the run before it raised when a person had approved that."""
-        if self._governor.mode == "enforce" and held.error is not None and _asked(held.gate):
-            raise held.error
-        return self._again(held)
+    def _admitted(self, held: Held) -> Gate:
+        try:
+            return self._admit(held)
+        except Exception as error:
+            if error is held.error or isinstance(error, ToolNotRunError):
+                raise
+            gate = failed(self._governor, held.call.tool, error)
+            if not gate.runs:
+                raise ToolNotRunError(gate.message) from error
+            return gate
 
-    def _checked(self, held: Held, gate: Gate) -> Gate:
-        """Return a gate for the arguments as they are now: a later hook may have changed them."""
+    def _admit(self, held: Held) -> Gate:
+        """Return the gate under which the body runs now.
+
+        Raises what the run before it raised when a person had approved that one, and `ToolNotRunError`.
+        """
         held.begun += 1
-        if gate.runs and fingerprint(arguments_of(held.given)) != held.decided_about:
+        gate = held.gate
+        if held.begun > 1:
+            if self._governor.mode == "enforce" and held.error is not None and _asked(gate):
+                raise held.error
+            gate = self._again(held)
+        elif fingerprint(arguments_of(held.given)) != held.decided_about:
             conclude(self._governor, gate, error=asyncio.CancelledError("Another hook changed the arguments"))
             gate = self._again(held)
         if not gate.runs:
@@ -190,7 +209,6 @@ class ToolRuns:
         return gate
 
     def _again(self, held: Held) -> Gate:
-        held.decided_about = fingerprint(arguments_of(held.given))
         call = held.call._replace(arguments=dict(held.given))
         return decide(self._governor, call.tool, lambda: call)
 
@@ -219,12 +237,13 @@ class ToolRuns:
             held.running = False
             self._within.reset(within)
 
-    async def _awaited(self, tool: Any, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        body = getattr(tool, "func", None)
-        if getattr(original, "__name__", "") == "ainvoke" and not inspect.iscoroutinefunction(body):
-            # As CrewAI does, in a thread; but in this context, so that what the tool starts knows its parent.
-            return await asyncio.to_thread(type(tool).invoke, tool, *args, **kwargs)
-        return await original(*args, **kwargs)
+
+async def _awaited(tool: Any, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    own = getattr(original, "__func__", None) is getattr(type(tool), "ainvoke", original)
+    if own and not inspect.iscoroutinefunction(getattr(tool, "func", None)):
+        # As CrewAI does, in a thread; but in this context, so that what the tool starts knows its parent.
+        return await asyncio.to_thread(type(tool).invoke, tool, *args, **kwargs)
+    return await original(*args, **kwargs)
 
 
 def tools_of(tool: Any) -> tuple[Any, ...]:
@@ -233,9 +252,14 @@ def tools_of(tool: Any) -> tuple[Any, ...]:
     return tuple(found for found in (tool, original) if found is not None)
 
 
-def unrun(result: Any) -> BaseException:
-    """Return how a call is recorded that CrewAI answered in another way, such as from its cache."""
-    return asyncio.CancelledError(f"CrewAI answered without running the tool: {text_of(result)[:200]}")
+def unseen(held: Held, result: Any) -> BaseException | None:
+    """Return how a call ended whose body was not seen to run, such as one that CrewAI answered from its cache."""
+    text = text_of(result)
+    runs = [getattr(getattr(type(tool), "run", None), "__module__", _OWN_RUN) for tool in held.tools]
+    if text == _UNKNOWN or (runs and set(runs) == {_OWN_RUN}):
+        return asyncio.CancelledError(f"CrewAI answered without running the tool: {text[:200]}")
+    # A `run` of the user's own is called without a body that we know.
+    return ToolFailedError(text) if text.startswith(_NATIVE_ERROR) else None
 
 
 def _bodies(tool: Any) -> tuple[str, ...]:

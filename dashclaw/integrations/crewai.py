@@ -13,7 +13,7 @@ from dashclaw._tool_calls import ToolCall, arguments_of, text_of
 from dashclaw.errors import ConfigurationError, MissingExtraError
 
 from ._crewai_records import CrewError, CrewRecords, harmless
-from ._crewai_tools import Held, ToolRuns, tools_of, unrun
+from ._crewai_tools import Held, ToolRuns, tools_of, unseen
 from ._framework import framework
 from ._shielded import conclude, decide, failed
 
@@ -82,11 +82,17 @@ class DashClawCrewIntegration:
         )
 
     def instrument_crew(self, crew: T) -> T:
-        """Govern a crew: its agents, its manager, whom they delegate to, and its copies; return it."""
+        """Govern a crew: its agents, its manager, whom they delegate to, and its copies; return it.
+
+        Raises `ConfigurationError` for anything else.
+        """
         return self._instrument(crew)
 
     def instrument_agent(self, agent: T) -> T:
-        """Govern an agent in every crew and alone, its copies, and whom it delegates to; return it."""
+        """Govern an agent in every crew and alone, its copies, and whom it delegates to; return it.
+
+        Raises `ConfigurationError` for anything else.
+        """
         return self._instrument(agent)
 
     def task_callback(self, output: Any) -> None:
@@ -118,6 +124,8 @@ class DashClawCrewIntegration:
 
     def _instrument(self, thing: T) -> T:
         known: Any = thing
+        if getattr(known, "security_config", None) is None:
+            raise ConfigurationError(f"This is no crew or agent of CrewAI: {type(thing).__name__}")
         known.security_config.fingerprint.metadata[self._mark] = True
         with self._lock:
             self._known[id(known)] = known
@@ -192,7 +200,7 @@ class DashClawCrewIntegration:
                 raise _Aborted(held.gate.message, "dashclaw") from held.gate.error
             return held.gate.message
         if held.begun == 0:
-            error = unrun(ctx.tool_result) if held.tools else None
+            error = unseen(held, ctx.tool_result)
             conclude(self._governor, held.gate, None if error else ctx.tool_result, error)
         return None
 

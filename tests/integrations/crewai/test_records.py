@@ -13,7 +13,7 @@ from crewai.events.event_bus import crewai_event_bus
 from crewai.events.types.llm_events import LLMCallCompletedEvent
 from crewai.hooks.dispatch import InterceptionPoint, get_hooks
 
-from dashclaw import DashClaw
+from dashclaw import ConfigurationError, DashClaw
 from dashclaw.integrations.crewai import DashClawCrewIntegration
 
 from ..conftest import ToolLog, actions
@@ -234,6 +234,38 @@ def test_an_integration_can_be_used_again_after_close(claw: DashClaw, log: ToolL
     log.once()
 
 
+def test_what_is_no_crew_cannot_be_instrumented(claw: DashClaw) -> None:
+    integration = DashClawCrewIntegration(claw)
+    for instrument in (integration.instrument_crew, integration.instrument_agent):
+        with pytest.raises(ConfigurationError, match="no crew or agent of CrewAI: str"):
+            instrument("a crew")
+
+
+def test_tasks_that_run_at_the_same_time_do_not_mix(claw: DashClaw, log: ToolLog) -> None:
+    """Tasks run in threads; each call belongs to its own task."""
+    agents = [
+        agent_of(
+            model(True, Call("read_mail", to=f"person{place}"), f"done {place}"),
+            function_tool("read_mail", keep(log)),
+            role=f"worker{place}",
+        )
+        for place in range(4)
+    ]
+    tasks = [
+        Task(description=f"task {agent.role}", expected_output="text", agent=agent, async_execution=True)
+        for agent in agents
+    ]
+    last = Task(description="the last", expected_output="text", agent=agent_of(model(True, "all done"), role="last"))
+    with DashClawCrewIntegration(claw) as integration:
+        crew = Crew(agents=[*agents, last.agent], tasks=[*tasks, last])
+        assert integration.instrument_crew(crew).kickoff().raw == "all done"
+    assert sorted(log) == [f"person{place}" for place in range(4)]
+    roles = {row["action_id"]: row["agent_name"] for row in of(claw, "crew.task")}
+    assert len(roles) == 5
+    for row in of(claw, "read_mail", "llm.call"):
+        assert roles[row["parent_action_id"]] == row["agent_name"]
+
+
 def test_a_crew_is_not_kept_alive(claw: DashClaw) -> None:
     import gc
 
@@ -282,22 +314,23 @@ def test_an_answer_from_the_cache_is_not_recorded_as_a_run(claw: DashClaw, log: 
 
 
 @every_path
+@every_way
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_tools_are_the_users_own_again_after_each_call(
-    claw: DashClaw, database: Any, log: ToolLog, native: bool, kind: Callable[..., Any]
+    claw: DashClaw, log: ToolLog, native: bool, way: Callable[..., Any], kind: Callable[..., Any]
 ) -> None:
     """Also with two integrations around the same call."""
     tool = kind("read_mail", keep(log))
     before = dict(vars(tool))
     crew = crew_of(agent_of(model(native, *[Call("read_mail", to="ann"), "all done"] * 5), tool))
     with DashClawCrewIntegration(claw) as first:
-        first.instrument_crew(crew).kickoff()
+        way(first.instrument_crew(crew))
         assert {name: vars(tool).get(name) for name in before} | {"current_usage_count": 0} == before
         assert set(vars(tool)) == set(before)
         with DashClawCrewIntegration(claw) as second:
             second.instrument_crew(crew)
             for _ in range(3):
-                crew.kickoff()
+                way(crew)
             assert len(second._runs._wrapped) + len(first._runs._wrapped) <= 8
     log.once(*["ann"] * 4)
     assert len(of(claw, "read_mail")) == 7

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from crewai.hooks import HookAborted
 from crewai.tools import BaseTool
+from pydantic import PrivateAttr
 
 from dashclaw import ConfigurationError, DashClaw
 from dashclaw.integrations.crewai import DashClawCrewIntegration
@@ -177,6 +178,7 @@ OURS = [
     "DashClawCrewIntegration._opened",
     "ToolRuns.open",
     "ToolRuns.remember",
+    "ToolRuns._admit",
     "Held.__init__",
     "tools_of",
 ]
@@ -359,3 +361,45 @@ def test_crewai_runs_a_failing_tool_of_a_text_again_by_itself(log: ToolLog) -> N
         agent_of(model(False, Call("read_mail", to="ann"), "all done"), function_tool("read_mail", fails))
     ).kickoff()
     log.once(*["ann"] * 6)
+
+
+class OwnRun(BaseTool):
+    """A tool whose `run` is the user's: CrewAI calls it without any body that the integration knows."""
+
+    name: str = "read_mail"
+    description: str = "Do it."
+    _body: Any = PrivateAttr(default=None)
+
+    def run(self, to: str) -> str:
+        return str(self._body(to))
+
+    def _run(self, to: str) -> str:
+        return self.run(to)
+
+
+@every_path
+def test_a_tool_with_a_run_of_its_own_is_governed(
+    claw: DashClaw, log: ToolLog, governed: Governed, native: bool
+) -> None:
+    def once(to: str) -> str:
+        log.append(to)
+        if to == "bob":
+            raise LookupError(f"nobody is called {to}")
+        return f"done for {to}"
+
+    tools = [OwnRun(), OwnRun(name="drop_mail")]
+    for tool in tools:
+        tool._body = once
+    steps = [Call(name, to=to) for name, to in (("read_mail", "ann"), ("drop_mail", "ann"), ("read_mail", "bob"))]
+    governed(claw).instrument_crew(crew_of(agent_of(model(native, *steps, "all done"), *tools))).kickoff()
+    rows = tool_rows(claw)
+    assert list(log) == ["ann", *["bob"] * (len(rows) - 2)]
+    assert [row["status"] for row in rows] == ["completed", "blocked", *["failed"] * (len(rows) - 2)]
+    assert rows[0]["output_summary"] == "done for ann"
+    assert "nobody is called bob" in rows[-1]["error_message"]
+
+
+def test_a_tool_that_is_not_there_is_not_recorded_as_done(claw: DashClaw, log: ToolLog, governed: Governed) -> None:
+    llm = model(True, Call("make_mail", to="ann"), "all done")
+    governed(claw).instrument_crew(crew_of(agent_of(llm, function_tool("read_mail", body(log))))).kickoff()
+    assert [(row["action_type"], row["status"]) for row in tool_rows(claw)] == [("make_mail", "cancelled")]
