@@ -15,7 +15,7 @@ from .._shielded import aconclude, adecide, conclude, decide
 
 # What a call gave back, and the error it stands for where the framework made a value of one.
 Told = Callable[[Any], "tuple[Any, BaseException | None]"]
-CHAT, TURN, MODEL, CODE = "agent_chat", "agent_run", "llm_call", "execute_code"
+CHAT, TURN, MODEL, CODE = "agent.chat", "agent.run", "llm.call", "execute_code"
 
 
 class ToolFailed(Exception):

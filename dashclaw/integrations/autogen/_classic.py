@@ -32,12 +32,16 @@ class Classic:
         self._patches = Patches()
         try:
             import autogen
+
+            found = autogen.__version__
+            if release(found) < release(_FLOOR):
+                raise MissingExtraError(f"{_NEEDED} (found: {found})")
             from autogen import ConversableAgent
             from autogen.coding.base import CodeResult
+        except MissingExtraError:
+            raise
         except Exception as error:
-            raise MissingExtraError(f"{_NEEDED} (found, but: {error!r})") from error
-        if release(autogen.__version__) < release(_FLOOR):
-            raise MissingExtraError(f"{_NEEDED} (found: {autogen.__version__})")
+            raise MissingExtraError(f"{_NEEDED} (autogen was found, but: {error!r})") from error
         self._code_result = CodeResult
         self._agent = ConversableAgent
         self._patches.replace(ConversableAgent, "initiate_chat", self._chat(ConversableAgent.initiate_chat))

@@ -130,7 +130,7 @@ def test_raising_ends_the_run(claw: DashClaw, log: ToolLog, way: Any) -> None:
     with governed(claw, asked, on_block="raise"), pytest.raises(GuardBlockedError, match="No drops"):
         way(asked)
     log.once()
-    assert [row["status"] for row in actions(claw, action_type="agent_run")] == ["failed"]
+    assert [row["status"] for row in actions(claw, action_type="agent.run")] == ["failed"]
 
 
 @every_kind
@@ -250,11 +250,11 @@ def test_turns_and_tokens_are_recorded_with_their_parents(claw: DashClaw, log: T
     with governed(claw, asked):
         way(asked)
     rows = actions(claw)
-    (turn,) = [row for row in rows if row["action_type"] == "agent_run"]
+    (turn,) = [row for row in rows if row["action_type"] == "agent.run"]
     assert "go" in turn["input_summary"]
     assert turn["output_summary"] == "fine"
     parts = [row for row in rows if row["parent_action_id"] == turn["action_id"]]
-    assert [row["action_type"] for row in parts] == ["llm_call", "read_mail", "llm_call"]
+    assert [row["action_type"] for row in parts] == ["llm.call", "read_mail", "llm.call"]
     assert [(row["tokens_in"], row["tokens_out"], row["model"]) for row in parts] == [
         (5, 2, "fake-1"),
         (None, None, None),
@@ -312,7 +312,7 @@ def test_runs_and_calls_at_the_same_time_do_not_mix(claw: DashClaw) -> None:
     for number, log in enumerate(logs):
         assert sorted(log) == ([] if number % 2 else [f"n{number}-{part}" for part in range(3)])
     rows = actions(claw)
-    turns = {row["action_id"]: row["agent_name"] for row in rows if row["action_type"] == "agent_run"}
+    turns = {row["action_id"]: row["agent_name"] for row in rows if row["action_type"] == "agent.run"}
     assert sorted(turns.values()) == [f"helper{number}" for number in range(6)]
     parts = [row for row in rows if row["parent_action_id"]]
     assert len(parts) == 6 * 5

@@ -274,12 +274,12 @@ def test_turns_and_tokens_are_recorded_with_their_parents(
     with governed(claw, asked):
         way(asked)
     rows = actions(claw)
-    (turn,) = [row for row in rows if row["action_type"] == "agent_run"]
+    (turn,) = [row for row in rows if row["action_type"] == "agent.run"]
     assert turn["declared_goal"] == "helper answers user"
     assert "go" in turn["input_summary"]
     assert turn["output_summary"] == "fine"
     parts = [row for row in rows if row["parent_action_id"] == turn["action_id"]]
-    assert [row["action_type"] for row in parts] == ["llm_call", "read_mail", "llm_call"]
+    assert [row["action_type"] for row in parts] == ["llm.call", "read_mail", "llm.call"]
     assert [(row["tokens_in"], row["tokens_out"]) for row in parts] == [(5, 2), (None, None), (6, 3)]
     assert {row["status"] for row in rows} == {"completed"}
 
@@ -301,9 +301,9 @@ def test_a_team_keeps_its_parents(claw: DashClaw, log: ToolLog, started: bool) -
     asyncio.run(chat())
     log.once()
     rows = actions(claw)
-    (whole,) = [row for row in rows if row["action_type"] == "agent_chat"]
+    (whole,) = [row for row in rows if row["action_type"] == "agent.chat"]
     assert whole["declared_goal"] == "Chat of helper, other"
-    turns = [row for row in rows if row["action_type"] == "agent_run"]
+    turns = [row for row in rows if row["action_type"] == "agent.run"]
     assert [(row["agent_name"], row["parent_action_id"]) for row in turns] == [
         ("helper", whole["action_id"]),
         ("other", whole["action_id"]),
@@ -373,7 +373,7 @@ def test_calls_and_runs_at_the_same_time_do_not_mix(claw: DashClaw) -> None:
     for number, log in enumerate(logs):
         assert sorted(log) == ([] if number % 2 else [f"n{number}-{part}" for part in range(3)])
     rows = actions(claw)
-    turns = {row["action_id"]: row["agent_name"] for row in rows if row["action_type"] == "agent_run"}
+    turns = {row["action_id"]: row["agent_name"] for row in rows if row["action_type"] == "agent.run"}
     assert sorted(turns.values()) == [f"helper{number}" for number in range(6)]
     parts = [row for row in rows if row["parent_action_id"]]
     assert len(parts) == 6 * 5

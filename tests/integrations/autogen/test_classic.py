@@ -131,7 +131,7 @@ def test_raising_ends_the_chat(claw: DashClaw, log: ToolLog, way: str, kind: str
     with governed(claw, pair, on_block="raise"), pytest.raises(GuardBlockedError, match="No drops"):
         pair.chat(way)
     log.once()
-    assert {row["status"] for row in actions(claw, action_type="agent_chat")} == {"failed"}
+    assert {row["status"] for row in actions(claw, action_type="agent.chat")} == {"failed"}
 
 
 @mixed
@@ -237,13 +237,13 @@ def test_chats_turns_and_tokens_are_recorded_with_their_parents(claw: DashClaw, 
     with governed(claw, pair):
         pair.chat(way)
     rows = actions(claw)
-    (chat,) = [row for row in rows if row["action_type"] == "agent_chat"]
-    turns = [row for row in rows if row["action_type"] == "agent_run"]
+    (chat,) = [row for row in rows if row["action_type"] == "agent.chat"]
+    turns = [row for row in rows if row["action_type"] == "agent.run"]
     assert {row["parent_action_id"] for row in turns} == {chat["action_id"]}
     assert [row["agent_name"] for row in turns] == ["assistant", "executor", "assistant"]
     assert "go" in turns[0]["input_summary"]
     assert turns[2]["output_summary"] == "fine"
-    models = [row for row in rows if row["action_type"] == "llm_call"]
+    models = [row for row in rows if row["action_type"] == "llm.call"]
     assert [row["parent_action_id"] for row in models] == [turns[0]["action_id"], turns[2]["action_id"]]
     assert [(row["tokens_in"], row["tokens_out"], row["model"]) for row in models] == [(8, 2, "fake-1")] * 2
     (tool,) = [row for row in rows if row["action_type"] == "read_mail"]
@@ -308,7 +308,7 @@ def test_a_group_chat_keeps_its_parents(claw: DashClaw, log: ToolLog, way: str) 
     managed = rows[turn["parent_action_id"]]
     chat = rows[managed["parent_action_id"]]
     assert [turn["agent_name"], managed["agent_name"]] == ["executor", "chat_manager"]
-    assert chat["action_type"] == "agent_chat"
+    assert chat["action_type"] == "agent.chat"
     assert chat["parent_action_id"] is None
 
 
@@ -358,9 +358,9 @@ def test_chats_at_the_same_time_do_not_mix(claw: DashClaw) -> None:
             assert list(log) == ([] if number % 2 else [f"n{number}"])
             assert ("No drops" in seen[1]) == bool(number % 2)
     rows = actions(claw)
-    chats = {row["action_id"]: [] for row in rows if row["action_type"] == "agent_chat"}
+    chats = {row["action_id"]: [] for row in rows if row["action_type"] == "agent.chat"}
     for row in rows:
-        if row["action_type"] == "agent_run":
+        if row["action_type"] == "agent.run":
             chats[row["parent_action_id"]].append(row["agent_name"])
     assert list(chats.values()) == [["assistant", "executor", "assistant"]] * 8
 
