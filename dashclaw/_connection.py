@@ -106,10 +106,11 @@ def _proxy_for(scheme: str, host: str, proxies: Optional[Mapping[str, str]]) -> 
     from urllib.parse import unquote, urlsplit
 
     if proxies is None:
+        if host == "localhost" or host == "::1" or host.startswith("127."):
+            return None
         from urllib.request import getproxies, proxy_bypass
 
-        loopback = host == "localhost" or host == "::1" or host.startswith("127.")
-        found = None if loopback or proxy_bypass(host) else getproxies().get(scheme)
+        found = None if proxy_bypass(host) else getproxies().get(scheme)
     else:
         found = proxies.get(scheme)
     if not found:
