@@ -165,16 +165,17 @@ class AgentChat:
         return execute_code_blocks
 
     def _client(self, agent: Any, client: Any) -> Any:
-        goal = f"Model call of {agent.name}"
+        name = _name(agent)
+        goal = f"Model call of {name}"
 
         async def create(*args: Any, **kwargs: Any) -> Any:
-            async with self._calls.anoted(MODEL, goal, lambda: None, agent_name=agent.name) as note:
+            async with self._calls.anoted(MODEL, goal, lambda: None, agent_name=name) as note:
                 result = await client.create(*args, **kwargs)
                 _note_usage(note, client, result)
             return result
 
         async def create_stream(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-            async with self._calls.anoted(MODEL, goal, lambda: None, enter=False, agent_name=agent.name) as note:
+            async with self._calls.anoted(MODEL, goal, lambda: None, enter=False, agent_name=name) as note:
                 async for item in stepped(client.create_stream(*args, **kwargs), lambda: inside(note.gate)):
                     if not isinstance(item, str):
                         _note_usage(note, client, item)
@@ -241,7 +242,7 @@ class AgentChat:
         @functools.wraps(run)
         async def run_stream(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
             members = self._parts(team)
-            goal = f"Chat of {', '.join(member.name for member in members)}"
+            goal = f"Chat of {', '.join(map(_name, members))}"
             task = kwargs.get("task")
             parent = self._chats.get(team)
             async with self._calls.anoted(
@@ -293,6 +294,11 @@ def _code_told(result: Any) -> tuple[Any, BaseException | None]:
 
 def _plain(result: Any) -> tuple[Any, BaseException | None]:
     return result, None
+
+
+def _name(part: Any) -> str:
+    """Return the name of an agent or a team; older teams have none."""
+    return str(getattr(part, "name", type(part).__name__))
 
 
 def _text(message: Any) -> Any:

@@ -14,14 +14,15 @@ import pytest
 from autogen_agentchat.agents import AssistantAgent, CodeExecutorAgent
 from autogen_agentchat.conditions import MaxMessageTermination
 from autogen_agentchat.messages import TextMessage, ToolCallExecutionEvent
-from autogen_agentchat.teams import RoundRobinGroupChat
+from autogen_agentchat.teams import RoundRobinGroupChat, SelectorGroupChat
 from autogen_core import FunctionCall, SingleThreadedAgentRuntime
 from autogen_core.models import CreateResult, FunctionExecutionResultMessage, RequestUsage
 from autogen_core.tools import FunctionTool
 from autogen_ext.models.replay import ReplayChatCompletionClient
 
-from dashclaw import ConfigurationError, DashClaw, GuardBlockedError
+from dashclaw import AsyncDashClaw, ConfigurationError, DashClaw, GuardBlockedError
 from dashclaw.integrations.autogen import DashClawAutoGenIntegration
+from dashclaw.local import LocalTransport
 
 from ..conftest import ToolLog, actions, broken_steps
 
@@ -310,6 +311,34 @@ def test_a_team_keeps_its_parents(claw: DashClaw, log: ToolLog, started: bool) -
     ]
     (blocked,) = [row for row in rows if row["action_type"] == "drop_mail"]
     assert (blocked["status"], blocked["parent_action_id"]) == ("blocked", turns[0]["action_id"])
+
+
+def test_the_model_that_selects_speakers_is_recorded(claw: DashClaw) -> None:
+    asked, _ = agent([says("fine")])
+    other, _ = agent([says("agreed")], name="other")
+    chooses = Model([says("other"), says("helper")])
+    ends = MaxMessageTermination(2)
+    chat = SelectorGroupChat([asked, other], model_client=chooses, termination_condition=ends)
+    with governed(claw, chat):
+        run(chat)
+    rows = {row["action_id"]: row for row in actions(claw)}
+    models = [row for row in rows.values() if row["action_type"] == "llm.call"]
+    assert [(row["tokens_in"], row["tokens_out"]) for row in models] == [(6, 3)] * 2
+    assert [rows[row["parent_action_id"]]["action_type"] for row in models] == ["agent.chat", "agent.run"]
+
+
+def test_an_asynchronous_client_governs_as_well(database: Path, claw: DashClaw, log: ToolLog) -> None:
+    asked, model = agent([calls("drop_mail", {"to": "ann"}), says("fine")], [make("drop_mail", log)])
+
+    async def both() -> None:
+        async with AsyncDashClaw(agent_id="agent", transport=LocalTransport.open(database)) as client:
+            with governed(client, asked):
+                await asyncio.wait_for(asked.run(task="go"), 60)
+
+    asyncio.run(both())
+    log.once()
+    assert "No drops" in model.seen[0][0]
+    assert "running" not in {row["status"] for row in actions(claw)}
 
 
 def test_an_agent_that_is_a_tool_is_governed(claw: DashClaw, log: ToolLog) -> None:
