@@ -31,7 +31,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import Literal  # novm
 
     from ._call import Caller, Flow
     from .aio import AsyncDashClaw
@@ -84,7 +84,8 @@ class Governor:
     by tool name (exact or a glob such as "db_*") or by a function of the `ToolCall`; a risk is a score from 0 to 100 or
     a mapping with `risk_score`, `reversible` and other fields of `create_action`. What they leave open follows from the
     tool's name and arguments. `fields` go with every action. `record_output` keeps a summary of results. `wait` is for
-    how many seconds a call waits for a person, whatever the client's `hitl_mode`; what still waits then can be approved.
+    how many seconds a call waits for a person, whatever the client's `hitl_mode`; what still waits then can be
+    approved.
 
     Raises `ConfigurationError` for an unknown mode.
     """

@@ -37,8 +37,8 @@ A database is a file, `sqlite:///file.db` or `postgresql://user@host/name`. The 
 | code | meaning |
 |---|---|
 | 0 | done; of `guard`: allow or warn; of `serve`: stopped on request |
-| 1 | refused or failed; stderr says why in one line, and what to do; of `scan`: something was found; of `evidence verify`: not intact |
-| 2 | wrongly called; stderr shows the usage; of `hook`: the call must not run; of `evidence verify`: could not be checked |
+| 1 | refused or failed, as stderr says in one line; of `scan`: something was found; of `evidence verify`: not intact |
+| 2 | wrongly called, as stderr shows; of `hook`: the call must not run; of `evidence verify`: could not be checked |
 | 3 | of `guard`: a person has to approve; of `pair`: nobody decided in time |
 | 4 | of `guard`: blocked; of `pair`: denied |
 | 130 | interrupted with Ctrl-C |
