@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, bindparam, case, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, case, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .approvals import votes_of
 from .engine import Hot, decode, encode
+from .hot import hot_update
 from .tables import action_counts, actions
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ def change(tx: Tx, before: Mapping[str, Any], values: Mapping[str, Any]) -> dict
     """Change columns of an action, keep the counters exact, and return the row as it is now."""
     after = {**before, **values}
     stored = encode(actions, values)
-    where = (_A.org_id == before["org_id"], _A.action_id == before["action_id"])
-    tx.execute(update(actions).where(*where).values(**stored))
+    key = {"key_org_id": before["org_id"], "key_action_id": before["action_id"]}
+    tx.execute(hot_update(actions, tuple(stored)), **stored, **key)
     if any(before[name] != after[name] for name in (*_COUNTED, "cost_estimate")):
         _move(tx, before, -1)
         _move(tx, after, 1)

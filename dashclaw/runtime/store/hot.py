@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, Table, insert
+from sqlalchemy import Engine, Table, bindparam, insert, update
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.dml import UpdateBase
 
@@ -51,7 +51,8 @@ class Hot:
 
 
 _INSERTS: dict[tuple[str, tuple[str, ...]], Hot] = {}
-_MOST_INSERTS = 512
+_UPDATES: dict[tuple[str, tuple[str, ...]], Hot] = {}
+_MOST_KEPT = 512
 
 
 def hot_insert(table: Table, names: tuple[str, ...]) -> Hot:
@@ -59,6 +60,17 @@ def hot_insert(table: Table, names: tuple[str, ...]) -> Hot:
     found = _INSERTS.get((table.name, names))
     if found is None:
         found = Hot(insert(table), names)
-        if len(_INSERTS) < _MOST_INSERTS:
+        if len(_INSERTS) < _MOST_KEPT:
             _INSERTS[table.name, names] = found
+    return found
+
+
+def hot_update(table: Table, names: tuple[str, ...]) -> Hot:
+    """The compiled change of these columns in the row whose primary key is given as `key_<column>`."""
+    found = _UPDATES.get((table.name, names))
+    if found is None:
+        where = (column == bindparam(f"key_{column.name}") for column in table.primary_key)
+        found = Hot(update(table).where(*where).values({name: bindparam(name) for name in names}))
+        if len(_UPDATES) < _MOST_KEPT:
+            _UPDATES[table.name, names] = found
     return found
