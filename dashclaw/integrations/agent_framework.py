@@ -126,7 +126,7 @@ class DashClawChatMiddleware(_ChatMiddleware):
     async def _noted(self, context: Any) -> Gate:
         try:
             model = (context.options or {}).get("model") or getattr(context.client, "model", None)
-            return await self._governor.anote("llm_call", f"Model call of {type(context.client).__name__}", model=model)
+            return await self._governor.anote("llm.call", f"Model call of {type(context.client).__name__}", model=model)
         except Exception as error:  # noqa: BLE001 - the host goes on without the record
             logger().warning("A call of a model was not recorded", exc_info=error)
             return Gate(None)

@@ -194,7 +194,7 @@ class DashClawRunHooks(_RunHooks):
 
     def __enter__(self) -> DashClawRunHooks:
         with _unbroken("a run"):
-            self._whole = self._governor.note("agent_run", "Run an agent")
+            self._whole = self._governor.note("agent.run", "Run an agent")
             self._entered.enter_context(self._whole.inside())
         return self
 
@@ -207,7 +207,7 @@ class DashClawRunHooks(_RunHooks):
 
     async def __aenter__(self) -> DashClawRunHooks:
         with _unbroken("a run"):
-            self._whole = await self._governor.anote("agent_run", "Run an agent")
+            self._whole = await self._governor.anote("agent.run", "Run an agent")
             self._entered.enter_context(self._whole.inside())
         return self
 
@@ -228,7 +228,7 @@ class DashClawRunHooks(_RunHooks):
     async def on_llm_start(self, context: Any, agent: Any, system_prompt: Any, input_items: Any) -> None:
         """Record the beginning of a call of a model."""
         with _unbroken("a call of a model"):
-            gate = await self._governor.anote("llm_call", f"Model call of {agent.name}", model=_model(agent))
+            gate = await self._governor.anote("llm.call", f"Model call of {agent.name}", model=_model(agent))
             self._open[id(context.usage), id(agent)] = gate
 
     async def on_llm_end(self, context: Any, agent: Any, response: Any) -> None:
@@ -247,7 +247,7 @@ class DashClawRunHooks(_RunHooks):
     async def on_handoff(self, context: Any, from_agent: Any, to_agent: Any) -> None:
         """Record a hand-off."""
         with _unbroken("a hand-off"):
-            gate = await self._governor.anote("agent_handoff", f"{from_agent.name} hands off to {to_agent.name}")
+            gate = await self._governor.anote("agent.handoff", f"{from_agent.name} hands off to {to_agent.name}")
             await self._governor.afinish(gate)
 
 

@@ -48,7 +48,7 @@ def agent(log: ToolLog, claw: Any, *steps: Any, **options: Any) -> Any:
 
 
 def calls(claw: DashClaw) -> list[dict[str, Any]]:
-    return [row for row in actions(claw) if row["action_type"] != "llm_call"]
+    return [row for row in actions(claw) if row["action_type"] != "llm.call"]
 
 
 @every_way
@@ -246,7 +246,7 @@ def test_an_error_of_a_function_keeps_its_type(claw: DashClaw) -> None:
 @every_way
 def test_calls_of_models_are_recorded(claw: DashClaw, log: ToolLog, way: Callable[..., Any]) -> None:
     way(agent(log, claw, call("read_mail", to="ann"), "ready"))
-    rows = [row for row in actions(claw) if row["action_type"] == "llm_call"]
+    rows = [row for row in actions(claw) if row["action_type"] == "llm.call"]
     assert [row["status"] for row in rows] == ["completed", "completed"]
     assert [(row["tokens_in"], row["tokens_out"]) for row in rows] == [(TOKENS_IN, TOKENS_OUT)] * 2
 
@@ -256,7 +256,7 @@ def test_an_error_of_a_model_keeps_its_type(claw: DashClaw, log: ToolLog, way: C
     with pytest.raises(LookupError, match="no such model"):
         way(agent(log, claw, LookupError("no such model")))
     (row,) = actions(claw)
-    assert (row["action_type"], row["status"]) == ("llm_call", "failed")
+    assert (row["action_type"], row["status"]) == ("llm.call", "failed")
     assert row["error_message"] == "LookupError: no such model"
 
 

@@ -35,12 +35,12 @@ def test_models_tools_and_hand_offs_are_parts_of_the_run(claw: DashClaw, way: An
         assert way(govern_agent(first, claw), hooks=hooks).final_output == "ready"
     rows = actions(claw)
     whole = rows[0]
-    assert (whole["action_type"], whole["status"]) == ("agent_run", "completed")
+    assert (whole["action_type"], whole["status"]) == ("agent.run", "completed")
     parts = [row["action_type"] for row in rows[1:]]
-    assert sorted(parts) == ["agent_handoff", "llm_call", "llm_call", "llm_call", "read_mail"]
+    assert sorted(parts) == ["agent.handoff", "llm.call", "llm.call", "llm.call", "read_mail"]
     assert {row["parent_action_id"] for row in rows[1:]} == {whole["action_id"]}
     assert {row["status"] for row in rows} == {"completed"}
-    tokens = [(row["tokens_in"], row["tokens_out"]) for row in rows if row["action_type"] == "llm_call"]
+    tokens = [(row["tokens_in"], row["tokens_out"]) for row in rows if row["action_type"] == "llm.call"]
     assert tokens == [(TOKENS_IN, TOKENS_OUT)] * 3
 
 
@@ -52,7 +52,7 @@ def test_an_error_of_a_model_is_recorded_and_passed_on(claw: DashClaw, way: Any)
     assert caught.value.__traceback__ is not None
     rows = {row["action_type"]: row for row in actions(claw)}
     assert {row["status"] for row in rows.values()} == {"failed"}
-    assert rows["llm_call"]["error_message"] == "LookupError: no such model"
+    assert rows["llm.call"]["error_message"] == "LookupError: no such model"
 
 
 def test_concurrent_runs_have_records_of_their_own(claw: DashClaw) -> None:
@@ -65,10 +65,10 @@ def test_concurrent_runs_have_records_of_their_own(claw: DashClaw) -> None:
 
     asyncio.run(together())
     rows = actions(claw)
-    wholes = {row["action_id"]: row["reasoning"] for row in rows if row["action_type"] == "agent_run"}
+    wholes = {row["action_id"]: row["reasoning"] for row in rows if row["action_type"] == "agent.run"}
     assert sorted(wholes.values()) == [str(place) for place in range(8)]
     for row in rows:
-        if row["action_type"] == "llm_call":
+        if row["action_type"] == "llm.call":
             assert wholes[row["parent_action_id"]] == row["reasoning"]
         if row["action_type"] == "read_mail":
             assert f'"to": "{wholes[row["parent_action_id"]]}"' in row["input_summary"]

@@ -60,4 +60,4 @@ def test_the_example_runs(tmp_path: Path) -> None:
     assert done.stdout.count("runs") == 2
     assert "send_mail runs: to ann@example.com: 3 rows" in done.stdout
     assert "drop_table was NOT run" in done.stdout
-    assert re.search(r"llm_call +completed, 120 \+ 20 tokens", done.stdout)
+    assert re.search(r"llm\.call +completed, 120 \+ 20 tokens", done.stdout)
