@@ -107,13 +107,16 @@ def test_how_a_block_ended_is_recorded_and_its_exception_goes_on(
 
 PROGRAM = """
 import sys
+import threading
 from dashclaw import DashClaw
 claw = DashClaw.local(sys.argv[1], agent_id="program")
 with claw.track("research", "look"):
     print("inside", flush=True)
     if sys.argv[2] == "exit":
         sys.exit(3)
-    sys.stdin.read()
+    # A read that begins right after the signal came would not notice it.
+    while True:
+        threading.Event().wait(0.05)
 """
 
 
