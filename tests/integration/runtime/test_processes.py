@@ -163,7 +163,7 @@ def test_an_unknown_organisation_is_not_remembered(world: World) -> None:
 def test_compiled_inserts_are_bounded_and_still_work_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
     known: dict[tuple[str, tuple[str, ...]], hot.Hot] = {}
     monkeypatch.setattr(hot, "_INSERTS", known)
-    monkeypatch.setattr(hot, "_MOST_INSERTS", 4)
+    monkeypatch.setattr(hot, "_MOST_KEPT", 4)
     names = tuple(agents.c.keys())
     made = [hot.hot_insert(agents, names[:count]) for count in range(1, 8)]
     assert len(known) == 4
