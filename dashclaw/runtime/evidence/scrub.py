@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 from ..store.erasure import ERASED
 
-# The columns of an action that hold what somebody wrote.
-ACTION_TEXTS = (
+# The columns of an action that hold what somebody wrote, then what hangs on an action and is erased with it.
+FieldName = Literal[
     "agent_name",
     "declared_goal",
     "reasoning",
@@ -21,10 +21,13 @@ ACTION_TEXTS = (
     "error_message",
     "recommendation_override_reason",
     "metadata",
-)
-# What hangs on an action and is erased with it, by the name under which it may be asked for.
-PARTS = ("approvals", "loops", "assumptions", "messages")
-FIELDS = (*ACTION_TEXTS, *PARTS)
+    "approvals",
+    "loops",
+    "assumptions",
+    "messages",
+]
+FIELDS: tuple[str, ...] = get_args(FieldName)
+ACTION_TEXTS = FIELDS[: FIELDS.index("approvals")]
 LOOP_TEXTS = ("description", "owner", "resolution", "metadata")
 ASSUMPTION_TEXTS = ("assumption", "basis", "invalidated_reason", "metadata")
 MESSAGE_TEXTS = ("subject", "body", "metadata")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, StringConstraints, field_validator
 
 from ..evidence import erasure
-from ..evidence.scrub import FIELDS
+from ..evidence.scrub import FIELDS, FieldName
 from ..evidence.sequencer import link_all
 from ..inputs import Input, Short, no_bool
 from ..lifecycle import expire_due
@@ -25,24 +25,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("dashclaw")
 
 Reason = Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)]
-FieldName = Literal[
-    "agent_name",
-    "declared_goal",
-    "reasoning",
-    "authorization_scope",
-    "trigger",
-    "input_summary",
-    "output_summary",
-    "side_effects",
-    "artifacts_created",
-    "error_message",
-    "recommendation_override_reason",
-    "metadata",
-    "approvals",
-    "loops",
-    "assumptions",
-    "messages",
-]
 EventId = Annotated[int, Field(ge=1, le=2**62)]
 
 
