@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from dashclaw._governor import Gate, Governor
-from dashclaw._log import logger
 from dashclaw._tool_calls import text_of
 
 from ._shielded import conclude
 
-F = TypeVar("F", bound=Callable[..., None])
 _MOST_KEPT = 10_000
 
 
 class CrewError(Exception):
     """Stands for an error that CrewAI only passes on as text."""
-
-
-def harmless(event: F) -> F:
-    """Keep a mistake of ours in what only records away from the host."""
-
-    @functools.wraps(event)
-    def shielded(*args: Any, **kwargs: Any) -> None:
-        try:
-            event(*args, **kwargs)
-        except Exception:  # noqa: BLE001 - what is only recorded must not break the host
-            logger().warning("%s was not recorded", event.__name__, exc_info=True)
-
-    return shielded  # type: ignore[return-value]
 
 
 class _Kept(OrderedDict[Any, Any]):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from dashclaw._governor import Gate, Governor
 from dashclaw._log import logger
 from dashclaw._tool_calls import ToolCall, text_of
 from dashclaw.errors import GuardUnavailableError
+
+F = TypeVar("F", bound=Callable[..., None])
 
 
 def decide(governor: Governor, tool: str, make: Callable[[], ToolCall]) -> Gate:
@@ -59,6 +62,19 @@ def failed(governor: Governor, tool: str, error: Exception) -> Gate:
     refusal = GuardUnavailableError(f"No decision could be had about {tool}: {text_of(error)}")
     refusal.__cause__ = error
     return Gate(None, refusal, f"The tool {tool} was NOT run. It could not be decided about: {text_of(error)}")
+
+
+def harmless(event: F) -> F:
+    """Keep a mistake of ours in what only records away from the host."""
+
+    @functools.wraps(event)
+    def shielded(*args: Any, **kwargs: Any) -> None:
+        try:
+            event(*args, **kwargs)
+        except Exception:  # noqa: BLE001 - what is only recorded must not break the host
+            logger().warning("%s was not recorded", event.__name__, exc_info=True)
+
+    return shielded  # type: ignore[return-value]
 
 
 def _unrecorded(gate: Gate, wrong: Exception) -> None:

@@ -12,10 +12,10 @@ from dashclaw._log import logger
 from dashclaw._tool_calls import ToolCall, arguments_of, text_of
 from dashclaw.errors import ConfigurationError, MissingExtraError
 
-from ._crewai_records import CrewError, CrewRecords, harmless
+from ._crewai_records import CrewError, CrewRecords
 from ._crewai_tools import Held, ToolRuns, tools_of, unseen
 from ._framework import framework
-from ._shielded import conclude, decide, failed
+from ._shielded import conclude, decide, failed, harmless
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -6,19 +6,17 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from dashclaw._governor import Gate, Governor
-from dashclaw._log import logger
 from dashclaw._tool_calls import ToolCall, arguments_of
 from dashclaw.errors import ConfigurationError
 
 from ._framework import framework
 from ._langchain_runs import Open, OpenRuns, ended_by, passed, session_of, told_by, usage_in
-from ._shielded import conclude, failed
+from ._shielded import conclude, failed, harmless
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler as _Handler
@@ -31,7 +29,6 @@ else:
 
 __all__ = ["DashClawCallbackHandler", "DashClawMiddleware"]
 
-F = TypeVar("F", bound=Callable[..., None])
 _RETRY = "retry:attempt:"
 
 
@@ -41,19 +38,6 @@ def __getattr__(name: str) -> Any:
 
         return DashClawMiddleware
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def _harmless(event: F) -> F:
-    """Keep a mistake of ours in an event that only records away from the host."""
-
-    @functools.wraps(event)
-    def shielded(*args: Any, **kwargs: Any) -> None:
-        try:
-            event(*args, **kwargs)
-        except Exception:  # noqa: BLE001 - what is only recorded must not break the host
-            logger().warning("%s was not recorded", event.__name__, exc_info=True)
-
-    return shielded  # type: ignore[return-value]
 
 
 class DashClawCallbackHandler(_Handler):
@@ -94,7 +78,7 @@ class DashClawCallbackHandler(_Handler):
         if gate.error is not None:
             raise gate.error
 
-    @_harmless
+    @harmless
     def on_tool_end(self, output: Any, *, run_id: UUID, **_: Any) -> None:
         """Record what the tool gave back."""
         run = self._open.ended(run_id)
@@ -102,14 +86,14 @@ class DashClawCallbackHandler(_Handler):
             content, error = told_by(output)
             conclude(self._governor, run.gate, content, error)
 
-    @_harmless
+    @harmless
     def on_tool_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
         """Record that the tool failed."""
         run = self._open.ended(run_id)
         if run is not None and run.gate is not None:
             conclude(self._governor, run.gate, error=ended_by(error))
 
-    @_harmless
+    @harmless
     def on_llm_start(
         self,
         serialized: Mapping[str, Any] | None,
@@ -145,28 +129,28 @@ class DashClawCallbackHandler(_Handler):
         """Record that a chat model is called."""
         self.on_llm_start(serialized, messages, **kwargs)
 
-    @_harmless
+    @harmless
     def on_retry(self, retry_state: Any, *, run_id: UUID, **_: Any) -> None:
         """Note that a model is asked once more."""
         run = self._open.find(run_id)
         if run is not None and run.gate is not None and run.gate.run is not None:
             run.gate.run.set(metadata={"retries": int(retry_state.attempt_number)})
 
-    @_harmless
+    @harmless
     def on_llm_end(self, response: Any, *, run_id: UUID, **_: Any) -> None:
         """Record the tokens that the model reports."""
         run = self._open.ended(run_id)
         if run is not None and run.gate is not None:
             conclude(self._governor, run.gate, **usage_in(response, run.model))
 
-    @_harmless
+    @harmless
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
         """Record that the model failed."""
         run = self._open.ended(run_id)
         if run is not None and run.gate is not None:
             conclude(self._governor, run.gate, error=error)
 
-    @_harmless
+    @harmless
     def on_chain_start(
         self, serialized: Any, inputs: Any, *, run_id: UUID, parent_run_id: UUID | None = None, **_: Any
     ) -> None:
@@ -175,12 +159,12 @@ class DashClawCallbackHandler(_Handler):
         if parent is not None:
             self._open.begun(run_id, Open(parent))
 
-    @_harmless
+    @harmless
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **_: Any) -> None:
         """Forget the chain."""
         self._open.ended(run_id)
 
-    @_harmless
+    @harmless
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
         """Forget the chain."""
         self._open.ended(run_id)
