@@ -43,6 +43,6 @@ docs: $(STAMP) ## write the pages that are made from the code
 	$(BIN)/python tests/contract/reference_pages.py
 
 clean: ## remove what was installed and built
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-integrations build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .PHONY: help demo test test-integrations check bench serve docs clean

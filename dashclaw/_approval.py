@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional
 
 from ._call import Call, Caller, Flow, T, Ticket, Wait, Watch, path
 from ._failure import nobody_answered
+from ._spans import waiting
 from .errors import (
     ApprovalDeniedError,
     ApprovalExpiredError,
@@ -86,7 +87,7 @@ def await_decision(client: Caller, action_id: str, timeout: float, interval: flo
         f"Nobody decided about {action_id} within {timeout:g} seconds; it still waits", action_id=action_id
     )
     ask: Call[Any] = Call("GET", path("actions", action_id))
-    return (yield from ask_until(client, action_id, ask, decided, late, timeout, interval))
+    return waiting(client, action_id, ask_until(client, action_id, ask, decided, late, timeout, interval))
 
 
 def ask_until(

@@ -27,6 +27,7 @@ from typing import (
 if TYPE_CHECKING:
     from typing import Concatenate, Coroutine, ParamSpec, Type, overload  # novm
 
+    from ._spans import Tracer
     from ._transport import Request
 
     P = ParamSpec("P")
@@ -44,10 +45,11 @@ class Call(Generic[T]):
     result; without it the object is the result. `decides`: a body with a string `decision` is an answer
     whatever its status. `moved`: the start of the path, and what other releases have in its place. `signed`:
     a private key of the client signs the body, also where it does not sign all. `timeout`: seconds in place of the
-    client's. `binary`: the answer is no JSON, and `read` gets the whole `Response`.
+    client's. `binary`: the answer is no JSON, and `read` gets the whole `Response`. `headers` go with the request; they
+    are those of the span that the call is made in.
     """
 
-    __slots__ = ("binary", "body", "decides", "moved", "path", "query", "read", "signed", "timeout", "verb")
+    __slots__ = ("binary", "body", "decides", "headers", "moved", "path", "query", "read", "signed", "timeout", "verb")
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class Call(Generic[T]):
         self.signed = signed
         self.timeout = timeout
         self.binary = binary
+        self.headers: Optional[Mapping[str, str]] = None
 
     def __repr__(self) -> str:
         return f"Call({self.verb!r}, {self.path!r}, query={self.query!r}, body={self.body!r})"
@@ -144,6 +147,9 @@ class Caller:
 
     _now: Callable[[], float]
     """The monotonic clock, in seconds."""
+
+    _tracer: Optional[Tracer] = None
+    """Who is told what is governed."""
 
 
 class SyncDriver(Caller):

@@ -6,7 +6,6 @@ Each place where one may stand costs a bounded amount of work, whatever stands a
 
 from __future__ import annotations
 
-import re
 from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Pattern, Sequence, Tuple
 
 from ._named import lower, named, places
@@ -31,6 +30,7 @@ from ._patterns import (
     Token,
 )
 from ._random import is_stand_in, is_template, looks_random
+from ._regex import regex
 
 Spot = Tuple[Kind, int, int]
 _LONGEST_KEY = 16384
@@ -78,8 +78,8 @@ def _spots(text: str) -> Iterator[Spot]:
             yield from find(text, lowered, anchor)
 
 
-_HEADER = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
-_KEY_BODY = re.compile(r"[A-Za-z0-9+/=\s:,\\\-]{1,16384}")
+_HEADER = regex(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_BODY = regex(r"[A-Za-z0-9+/=\s:,\\\-]{1,16384}")
 
 
 def _private_keys(text: str) -> Iterator[Spot]:
@@ -102,8 +102,8 @@ def _private_keys(text: str) -> Iterator[Spot]:
 
 
 # A token stands at the start of a long word, or behind "\n" as JSON spells it.
-_DIGEST = re.compile(r"(?i)(?:sha\d{1,3}|md5|h1)[-:=]\Z")
-_LONG_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{15,}")
+_DIGEST = regex(r"(?i)(?:sha\d{1,3}|md5|h1)[-:=]\Z")
+_LONG_WORD = regex(r"[A-Za-z0-9][A-Za-z0-9_.\-]{15,}")
 
 
 def _long_words(text: str) -> Iterator[Spot]:
@@ -145,23 +145,23 @@ def _token(text: str, at: int, tokens: Sequence[Token]) -> Optional[Spot]:
     return None
 
 
-_BEARER = re.compile(r"(?i)bearer\s{1,4}(?P<secret>[A-Za-z0-9_\-.=+/~]{12,4096})")
-_BASIC = re.compile(
+_BEARER = regex(r"(?i)bearer\s{1,4}(?P<secret>[A-Za-z0-9_\-.=+/~]{12,4096})")
+_BASIC = regex(
     r"(?i)authorization[\"']?\s{0,4}[:=,]\s{0,4}[\"']?(?:basic|token|api[-_]?key|key|ssws)\s{1,4}"
     r"(?P<secret>[A-Za-z0-9+/_\-]{8,512}={0,2})"
 )
-_SHORT = re.compile(r"sk-(?=[a-z]*\d)[A-Za-z0-9]{6,19}(?![A-Za-z0-9_\-])")
-_LINK = re.compile(r"://(?P<user>[^\s:/@\"'<>]{0,128}):(?P<secret>[^\s@/\"'<>]{1,256})@[A-Za-z0-9\[$({]")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]{1,20})\Z")
+_SHORT = regex(r"sk-(?=[a-z]*\d)[A-Za-z0-9]{6,19}(?![A-Za-z0-9_\-])")
+_LINK = regex(r"://(?P<user>[^\s:/@\"'<>]{0,128}):(?P<secret>[^\s@/\"'<>]{1,256})@[A-Za-z0-9\[$({]")
+_SCHEME = regex(r"([A-Za-z][A-Za-z0-9+.\-]{1,20})\Z")
 _STORE_SCHEMES = "postgres postgresql mysql mariadb mongodb redis rediss amqp amqps mssql oracle clickhouse"
 _STORES = frozenset(_STORE_SCHEMES.split())
-_HOOKS = re.compile(
+_HOOKS = regex(
     r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<slack>[A-Za-z0-9/]{40,90})"
     r"|hooks/\d{17,20}/(?P<discord>[A-Za-z0-9_\-]{60,80})"
     r"|hook\.office\.com/webhookb2/(?P<teams>[A-Za-z0-9@/\-]{80,250})"
 )
-_TELEGRAM = re.compile(r"(?<![0-9])[0-9]{8,10}\Z")
-_MAILCHIMP = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}\Z")
+_TELEGRAM = regex(r"(?<![0-9])[0-9]{8,10}\Z")
+_MAILCHIMP = regex(r"(?<![0-9a-f])[0-9a-f]{32}\Z")
 
 
 def _bearers(text: str, lowered: str, anchor: str) -> Iterator[Spot]:
@@ -181,7 +181,7 @@ def _basics(text: str, lowered: str, anchor: str) -> Iterator[Spot]:
             yield BASIC, matched.start("secret"), matched.end("secret")
 
 
-_USER = re.compile(
+_USER = regex(
     r"-user[ =][\"']?[^\s:\"']{1,64}:(?P<secret>[^\s\"'@]{4,256})|-u [\"']?[^\s:\"']{1,64}:(?P<short>[^\s\"']{4,256})"
 )
 _LONGEST_COMMAND = 200
@@ -225,16 +225,18 @@ def _short_keys(text: str, lowered: str, anchor: str) -> Iterator[Spot]:
             yield SHORT_KEY, at, matched.end()
 
 
+_TELEGRAM_BODY = regex(r":AA[A-Za-z0-9_\-]{32,45}(?![A-Za-z0-9_\-])")
+
+
 def _telegrams(text: str, lowered: str, anchor: str) -> Iterator[Spot]:
-    body = re.compile(r":AA[A-Za-z0-9_\-]{32,45}(?![A-Za-z0-9_\-])")
     for at in places(lowered, anchor):
-        matched, bot = body.match(text, at), _TELEGRAM.search(text[max(0, at - 11) : at])
+        matched, bot = _TELEGRAM_BODY.match(text, at), _TELEGRAM.search(text[max(0, at - 11) : at])
         if matched is not None and bot is not None:
             yield TELEGRAM, at - len(bot.group()), matched.end()
 
 
-_ATLAS_BODY = re.compile(r"\.atlasv1\.[A-Za-z0-9_\-=]{50,80}")
-_ATLAS_START = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]{6,18}\Z")
+_ATLAS_BODY = regex(r"\.atlasv1\.[A-Za-z0-9_\-=]{50,80}")
+_ATLAS_START = regex(r"(?<![A-Za-z0-9])[A-Za-z0-9]{6,18}\Z")
 
 
 def _atlases(text: str, lowered: str, anchor: str) -> Iterator[Spot]:
@@ -250,10 +252,12 @@ def _mailchimps(text: str, lowered: str, anchor: str) -> Iterator[Spot]:
             yield MAILCHIMP, at - 32, at + 4
 
 
+_SIGNED_LINK = regex(r"[?&]sig=(?P<secret>[A-Za-z0-9%+/=]{43,80})")
+
+
 def _signatures(text: str, lowered: str, anchor: str) -> Iterator[Spot]:
-    shape = re.compile(r"[?&]sig=(?P<secret>[A-Za-z0-9%+/=]{43,80})")
     for at in places(lowered, anchor):
-        matched = shape.match(text, at - 1) if at else None
+        matched = _SIGNED_LINK.match(text, at - 1) if at else None
         if matched is not None:
             yield SIGNATURE, matched.start("secret"), matched.end("secret")
 

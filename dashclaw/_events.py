@@ -157,6 +157,8 @@ class Selection:
                 if isinstance(item, Event) and self._wants(item):
                     yield read_event(item)
                     last = time.monotonic()
+                elif item is LOST and "disconnected" in self._types:
+                    yield {"id": None, "event": "disconnected", "data": {}}
                 elif self._timeout is not None and time.monotonic() - last >= self._timeout:
                     return
         finally:

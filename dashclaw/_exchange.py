@@ -110,6 +110,8 @@ class Exchange:
         ids = os.urandom(24).hex()
         headers = dict(self._headers or self._common_headers())
         headers["X-Request-Id"] = ids[:16]
+        if call.headers:
+            headers.update(call.headers)
         if call.binary:
             headers["Accept"] = "*/*"
         if call.verb in SAFE_VERBS:

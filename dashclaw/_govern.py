@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import sys
-import uuid
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Type
 
 from ._approval import await_decision, await_release, fate, refusal
@@ -15,6 +14,7 @@ from ._call import Call, Caller, Flow, Sleep, path
 from ._failure import after_body, before_body
 from ._log import logger
 from ._record import is_pending, outcome_call, record
+from ._spans import Inside, beginning, ending
 from .errors import (
     ApprovalPendingError,
     ConflictError,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ._call import SyncDriver
+    from ._spans import RunSpan
 
 _LONGEST_ERROR = 4000
 _DEFAULT_WAIT = 300.0
@@ -55,6 +56,9 @@ class Run:
         # Seconds to wait for a person; None: as the client says.
         self.wait: Optional[float] = None
         self.started = 0.0
+        # The id that the model gave to the call of a tool.
+        self.call_id: Optional[str] = None
+        self.span: Optional[RunSpan] = None
 
     def set(
         self,
@@ -96,8 +100,12 @@ def begin(client: Caller, run: Run) -> Flow[Run]:
     With `hitl_mode="wait"` a person's decision is awaited. Without a decision the work runs only with
     `guard_failure="open"`.
     """
+    return beginning(client, run, _begin(client, run))
+
+
+def _begin(client: Caller, run: Run) -> Flow[Run]:
     # An id of our own names the record even when the answer to its creation is lost.
-    action_id = str(run.fields.get("action_id") or f"act_{uuid.uuid4()}")
+    action_id = _id_of(run)
     body = _body(client, run, action_id)
     try:
         created = yield from record(client, body)
@@ -130,8 +138,12 @@ def resume(client: Caller, run: Run) -> Flow[Run]:
     person is decided about anew. Raises `ConflictError` for approved work that was started before, and for an id that
     stands for something else.
     """
+    return beginning(client, run, _resume(client, run))
+
+
+def _resume(client: Caller, run: Run) -> Flow[Run]:
     try:
-        return (yield from begin(client, run))
+        return (yield from _begin(client, run))
     except ConflictError as error:
         taken = error
     action_id = str(run.fields["action_id"])
@@ -145,13 +157,18 @@ def resume(client: Caller, run: Run) -> Flow[Run]:
         action = (yield from await_decision(client, action_id, seconds, 5.0))["action"]
     if not action.get("approval") and not action.get("approved_by"):
         del run.fields["action_id"]
-        return (yield from begin(client, run))
+        return (yield from _begin(client, run))
     refused = refusal(action_id, action)
     if refused is not None:
         raise refused
     yield Call("PATCH", path("actions", action_id), body={"status": "running", "start_once": True})
     run.action_id = action_id
-    run.decision = {"decision": "allow", "decision_id": action.get("decision_id"), "reasons": ["Approved by a person"]}
+    run.decision = {
+        "decision": "allow",
+        "decision_id": action.get("decision_id"),
+        "reasons": ["Approved by a person"],
+        "approval": {"action_id": action_id, "by": action.get("approved_by")},
+    }
     run.started = client._now()
     return run
 
@@ -164,7 +181,11 @@ def _is_of(run: Run, action: Mapping[str, Any]) -> bool:
 
 def observe(client: Caller, run: Run) -> Flow[Run]:
     """Record what is decided about the work, and return whatever it is; the log tells what would have been stopped."""
-    action_id = str(run.fields.get("action_id") or f"act_{uuid.uuid4()}")
+    return beginning(client, run, _observe(client, run), runs_anyway=True)
+
+
+def _observe(client: Caller, run: Run) -> Flow[Run]:
+    action_id = _id_of(run)
     try:
         created = yield from record(client, _body(client, run, action_id))
         run.decision = created["decision"]
@@ -174,9 +195,19 @@ def observe(client: Caller, run: Run) -> Flow[Run]:
         else:
             run.action_id = created["action_id"]
     except GuardBlockedError as blocked:
+        run.decision = blocked.decision
         logger().warning("%s is forbidden and runs: only observed: %s", run.action_type, blocked)
     run.started = client._now()
     return run
+
+
+def _id_of(run: Run) -> str:
+    given = run.fields.get("action_id")
+    if given:
+        return str(given)
+    from uuid import uuid4
+
+    return f"act_{uuid4()}"
 
 
 def _body(client: Caller, run: Run, action_id: str) -> Dict[str, Any]:
@@ -226,6 +257,10 @@ def _give_up(action_id: str, reason: str, timeout: float) -> Flow[None]:
 
 def finish(client: Caller, run: Run, error: Optional[BaseException]) -> Flow[None]:
     """Record how the work ended; a failure to record is logged, never raised."""
+    return ending(run, error, _finish(client, run, error))
+
+
+def _finish(client: Caller, run: Run, error: Optional[BaseException]) -> Flow[None]:
     if run.action_id is None:
         return
     bare: Dict[str, Any] = {
@@ -279,9 +314,12 @@ class Tracked:
     def __init__(self, client: SyncDriver, action_type: str, declared_goal: str, fields: Mapping[str, Any]) -> None:
         self._client = client
         self._run = Run(action_type, declared_goal, fields)
+        self._inside = Inside(self._run)
 
     def __enter__(self) -> Run:
-        return self._client._drive(begin(self._client, self._run))
+        run = self._client._drive(begin(self._client, self._run))
+        self._inside.__enter__()
+        return run
 
     def __exit__(
         self,
@@ -289,4 +327,5 @@ class Tracked:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
+        self._inside.__exit__(kind, error, trace)
         self._client._drive(finish(self._client, self._run, error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, Callable, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 from ._governor import Gate, Governor
 from ._guarded import is_async
@@ -28,8 +28,11 @@ def govern(function: F, claw: Client, *, name: str = "", **options: Any) -> F:
     governor = Governor(claw, **dict({"on_block": "raise"}, **options))
     tool = name or getattr(function, "__name__", type(function).__name__)
 
+    description = inspect.getdoc(function)
+    signature = _signature(function)
+
     def call_of(args: Any, kwargs: Any) -> ToolCall:
-        return ToolCall(tool, _named(function, args, kwargs), inspect.getdoc(function))
+        return ToolCall(tool, _named(signature, args, kwargs), description)
 
     if is_async(function):
 
@@ -72,10 +75,19 @@ def _stopped(governor: Governor, gate: Gate) -> str:
     return gate.message
 
 
-def _named(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+def _signature(function: Callable[..., Any]) -> Optional[inspect.Signature]:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+
+
+def _named(signature: Optional[inspect.Signature], args: Any, kwargs: Any) -> Any:
     """Return the arguments of a call by their names; those without one stand under their place."""
     try:
-        bound = inspect.signature(function).bind(*args, **kwargs).arguments
-    except (TypeError, ValueError):
-        return dict({str(place): value for place, value in enumerate(args)}, **kwargs)
-    return {name: value for name, value in bound.items() if name not in ("self", "cls")}
+        if signature is not None:
+            bound = signature.bind(*args, **kwargs).arguments
+            return {name: value for name, value in bound.items() if name not in ("self", "cls")}
+    except TypeError:
+        pass
+    return dict({str(place): value for place, value in enumerate(args)}, **kwargs)

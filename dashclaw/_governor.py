@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Optional, Union
 
 from ._failure import after_body
 from ._govern import Run, begin, finish, observe, resume
 from ._guarded import conclude, enter
 from ._log import logger
+from ._spans import Inside
 from ._tool_calls import ToolCall, arguments_of, fingerprint, summary, text_of
 from ._tool_rules import action_type_of, paths_in, rate, target_in
 from .errors import (
@@ -71,7 +71,8 @@ class Gate:
         """Let calls that the tool makes, in this context, name this one as their parent."""
         token = _current.set(self.action_id)
         try:
-            yield
+            with Inside(self.run):
+                yield
         finally:
             _current.reset(token)
 
@@ -215,6 +216,7 @@ class Governor:
         action_type = _by_tool(self._action_type, call) or action_type_of(call.tool)
         run = Run(str(action_type), _goal(call), fields)
         run.wait = self._wait
+        run.call_id = call.call_id
         return run
 
     def _refused(self, call: ToolCall, run: Optional[Run], error: Exception) -> Gate:
@@ -230,7 +232,7 @@ class Governor:
 
     def _ended(self, gate: Gate, output: Any, outcome: Mapping[str, Any]) -> Optional[Run]:
         run = gate.run
-        if run is None or run.action_id is None or not gate.runs:
+        if run is None or not gate.runs or (run.action_id is None and run.span is None):
             return None
         try:
             if output is not None and self.record_output:
@@ -274,6 +276,8 @@ def _by_tool(given: ByTool, call: ToolCall) -> Any:
         return given(call)
     if call.tool in given:
         return given[call.tool]
+    from fnmatch import fnmatchcase
+
     return next((value for pattern, value in given.items() if fnmatchcase(call.tool, pattern)), None)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import threading
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Mapping, Optional, TypeVar, Union
 
 from ._call import AsyncDriver, Caller, Flow, Ticket, Watch
 from ._govern import Run, begin, finish, status_after
+from ._spans import Inside
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -53,7 +55,8 @@ class Guarded(_Decorator):
             client, run = self._client, self.run(function, args, kwargs)
             client._drive(begin(client, run))
             try:
-                result = function(*args, **kwargs)
+                with Inside(run):
+                    result = function(*args, **kwargs)
             except BaseException as error:
                 client._drive(finish(client, run, error))
                 raise
@@ -67,7 +70,8 @@ class Guarded(_Decorator):
             run = self.run(function, args, kwargs)
             await enter(self._client, run, begin)
             try:
-                result = await function(*args, **kwargs)
+                with Inside(run):
+                    result = await function(*args, **kwargs)
             except BaseException as error:
                 await conclude(self._client, run, error)
                 raise
@@ -85,8 +89,9 @@ async def enter(client: Union[SyncDriver, AsyncDashClaw], run: Run, entry: Calla
     import asyncio
 
     work = _InThread(client, run, entry)
+    context = contextvars.copy_context()
     try:
-        await asyncio.get_running_loop().run_in_executor(None, work.begin)
+        await asyncio.get_running_loop().run_in_executor(None, context.run, work.begin)
     except asyncio.CancelledError:
         work.abandon()
         raise

@@ -7,6 +7,7 @@ from typing import Iterator, Match, NamedTuple, Optional, Tuple
 
 from ._patterns import AWS_SECRET, NAMED, PASSWORD, Kind
 from ._random import is_number, is_stand_in, looks_random
+from ._regex import regex
 
 Spot = Tuple[Kind, int, int]
 _LOOK_BACK = 32
@@ -33,7 +34,7 @@ _VALUE = (
     r"(?:[bBrRuU@f]?\\?\"(?P<double>[^\"\r\n\\]{4,512})|[bBrRuUf]?\\?'(?P<single>[^'\r\n\\]{4,512})"
     r"|`(?P<tick>[^`\r\n]{4,512})`|(?P<bare>[^\s\"'`,;&|<]{4,512}))"
 )
-_ASSIGNED = re.compile(
+_ASSIGNED = regex(
     r"s?(?:_(?:value|v?[0-9]|prod|production|dev|test|live|base64|b64|string|str|plain|old|new))?"
     + _GAP
     + r"(?P<operator>\s{0,8}(?:=>|:=|={1,3}|:(?:\s{0,4}[A-Za-z]{1,12}(?:\[\w{1,12}\])?\s{0,4}=)?|\?=)\s{0,24}"
@@ -43,14 +44,14 @@ _ASSIGNED = re.compile(
 )
 
 # Names whose values are secret, by what stands right before the anchor.
-_KEY_OF = re.compile(
+_KEY_OF = regex(
     r"(?:api|app|application|access|auth|client|private|secret|service|account|storage|shared|signing|encryption"
     r"|encrypt|master|admin|webhook|license|consumer|deploy|sdk|server|hmac|jwt|session|cipher|aes|integration|write"
     r"|read|ingest|rest|personal|user|accountkey|sharedaccess)[_.\- ]?\Z",
     re.IGNORECASE,
 )
-_KEY_WITH_PREFIX = re.compile(r"([A-Za-z0-9]+)([_\-.])\Z")
-_KEY_IN_CAMEL_CASE = re.compile(r"([A-Z]?[a-z]+)()\Z")
+_KEY_WITH_PREFIX = regex(r"([A-Za-z0-9]+)([_\-.])\Z")
+_KEY_IN_CAMEL_CASE = regex(r"([A-Z]?[a-z]+)()\Z")
 _OPEN_KEY_NAMES = (
     "primary foreign public cache partition sort sorting row hash index unique object group lookup dict translation"
     " route map idempotency shard routing order composite natural surrogate candidate join search data event state"
@@ -59,7 +60,7 @@ _OPEN_KEY_NAMES = (
     " set has some any new project column col uniq"
 )
 _OPEN_KEYS = frozenset(_OPEN_KEY_NAMES.split())
-_OPEN_TOKENS = re.compile(
+_OPEN_TOKENS = regex(
     r"(?:page|continuation|csrf|xsrf|cancel|cancellation|sync|next|prev|previous|resume|position|snapshot|design"
     r"|special|image|client[_-]?request|idempotency|(?<![A-Za-z])(?:eos|bos|pad|unk|sep|mask|stop|max|min|start|end"
     r"|dedup|num|no|each|per|of|the|a))[_.\- ]?\Z",
@@ -143,11 +144,11 @@ def _assigned(text: str, anchor: str, before: str, matched: Match[str]) -> Optio
     return (NAMED, start, end) if _is_key(anchor, value) else None
 
 
-_CODE = re.compile(r"\\?[A-Za-z_$][\w$.]*(?:->[\w$.]+)*[(\[{]")
-_OPTION = re.compile(r"(?:^|\s)--?[A-Za-z0-9\-]{0,30}\Z|\blogin\s+\S+\s+\Z")
-_LINE_END = re.compile(r"[ \t]{0,7}(?:$|[\r\n#])")
-_WORDS = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|->|::)[\w$]+)*\Z")
-_PROSE = re.compile(
+_CODE = regex(r"\\?[A-Za-z_$][\w$.]*(?:->[\w$.]+)*[(\[{]")
+_OPTION = regex(r"(?:^|\s)--?[A-Za-z0-9\-]{0,30}\Z|\blogin\s+\S+\s+\Z")
+_LINE_END = regex(r"[ \t]{0,7}(?:$|[\r\n#])")
+_WORDS = regex(r"[A-Za-z_$][\w$]*(?:(?:\.|->|::)[\w$]+)*\Z")
+_PROSE = regex(
     r"(?i)\b(?:password|passwd|your|you|enter|must|please|the|should|required|invalid|wrong|confirm|forgot|least"
     r"|characters|reset|field|for|not|with)\b"
 )

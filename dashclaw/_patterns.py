@@ -5,8 +5,9 @@ A secret is known by how it starts (`TOKENS`), or by the name before it (`_detec
 
 from __future__ import annotations
 
-import re
 from typing import Dict, List, NamedTuple, Pattern, Tuple
+
+from ._regex import regex
 
 
 class Kind(NamedTuple):
@@ -31,12 +32,12 @@ class Token(NamedTuple):
     weak: bool
 
 
-_HEX = re.compile(r"[0-9a-f]{0,300}")
-_UPPER = re.compile(r"[A-Z0-9]{0,300}")
-_ALNUM = re.compile(r"[A-Za-z0-9]{0,300}")
-_URLSAFE = re.compile(r"[A-Za-z0-9_\-]{0,4096}")
-_DOTTED = re.compile(r"[A-Za-z0-9_\-.]{0,4096}")
-_BASE64 = re.compile(r"[A-Za-z0-9_\-.+/=]{0,4096}")
+_HEX = regex(r"[0-9a-f]{0,300}")
+_UPPER = regex(r"[A-Z0-9]{0,300}")
+_ALNUM = regex(r"[A-Za-z0-9]{0,300}")
+_URLSAFE = regex(r"[A-Za-z0-9_\-]{0,4096}")
+_DOTTED = regex(r"[A-Za-z0-9_\-.]{0,4096}")
+_BASE64 = regex(r"[A-Za-z0-9_\-.+/=]{0,4096}")
 
 _ROWS: Tuple[Tuple[str, str, str, Pattern[str], int, int], ...] = (
     # Model providers
@@ -140,10 +141,10 @@ _ROWS: Tuple[Tuple[str, str, str, Pattern[str], int, int], ...] = (
     ("grafana_token", "token", "glsa_ glc_ eyJrIjoi", _BASE64, 32, 400),
     ("sentry_token", "token", "sntrys_ sntryu_", _BASE64, 60, 400),
     ("dynatrace_token", "token", "dt0c01. dt0s01. dt0s16.", _DOTTED, 60, 100),
-    ("launchdarkly_key", "api_key", "sdk-? api-?", re.compile(r"[0-9a-f\-]{0,40}"), 36, 36),
+    ("launchdarkly_key", "api_key", "sdk-? api-?", regex(r"[0-9a-f\-]{0,40}"), 36, 36),
     ("linear_key", "api_key", "lin_api_ lin_oauth_", _ALNUM, 32, 64),
     ("notion_token", "token", "ntn_ secret_?", _ALNUM, 43, 50),
-    ("airtable_token", "token", "pat?", re.compile(r"[A-Za-z0-9]{14}\.[0-9a-f]{64}|"), 79, 79),
+    ("airtable_token", "token", "pat?", regex(r"[A-Za-z0-9]{14}\.[0-9a-f]{64}|"), 79, 79),
     ("figma_token", "token", "figd_", _URLSAFE, 38, 60),
     ("postman_key", "api_key", "PMAK-", _URLSAFE, 50, 80),
     ("hubspot_token", "token", "pat-na1- pat-na2- pat-eu1-", _URLSAFE, 36, 36),
@@ -174,9 +175,9 @@ def _tokens() -> Dict[str, List[Token]]:
 TOKENS = _tokens()
 
 JWT = Kind("jwt_token", "token", "high")
-JWT_SHAPE = re.compile(r"eyJ[A-Za-z0-9_\-]{8,4096}\.eyJ[A-Za-z0-9_\-]{4,8192}\.[A-Za-z0-9_\-]{0,2048}")
+JWT_SHAPE = regex(r"eyJ[A-Za-z0-9_\-]{8,4096}\.eyJ[A-Za-z0-9_\-]{4,8192}\.[A-Za-z0-9_\-]{0,2048}")
 DISCORD = Kind("discord_token", "token", "critical")
-DISCORD_SHAPE = re.compile(r"[MNO][A-Za-z0-9_\-]{23,27}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27,40}")
+DISCORD_SHAPE = regex(r"[MNO][A-Za-z0-9_\-]{23,27}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27,40}")
 SHORT_KEY = Kind("openai_key", "api_key", "critical")
 PRIVATE_KEY = Kind("private_key", "private_key", "critical")
 BEARER = Kind("bearer_token", "token", "high")

@@ -6,23 +6,23 @@ import math
 import re
 from collections import Counter
 
-_CHANGE = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]")
-_SEPARATORS = re.compile(r"[^A-Za-z0-9]")
-_WORD = re.compile(r"[A-Z][a-z]{2,40}|[a-z]{3,40}")
-_LONG_WORD = re.compile(r"[A-Z][a-z]{2,40}|[a-z]{4,40}")
-_CLUSTER = re.compile(r"[bcdfghjklmnpqrstvwxz]{4}", re.IGNORECASE)
-_SLUG = re.compile(
-    r"(?:(?:[A-Z]?[a-z]{2,40}|[A-Z]{2,40}){1,4}[0-9]{0,2}|[0-9]{1,40}|[A-Za-z0-9]{1,3})(?:[-_./: ]{1,2}|$)"
-)
-_TIME = re.compile(r"\d{4}-?\d\d-?\d\d(?:$|[T ]\d|[^A-Za-z0-9])")
-_LONG_HEX = re.compile(r"(?:[a-z]{2,4}_?)?(?=[a-f]{0,40}[0-9])[0-9a-f]{32,256}\Z")
-_NUMBER = re.compile(r"[\^~<>=v ]{0,3}-?\d+(?:\.\d+)*(?:\.[*x])?\Z")
-_DIGEST = re.compile(r"(?i)(?:sha\d{1,3}|md5|blake\w{1,4})[-:=]")
-_TEMPLATE = re.compile(
+from ._regex import regex
+
+_CHANGE = regex(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]")
+_SEPARATORS = regex(r"[^A-Za-z0-9]")
+_WORD = regex(r"[A-Z][a-z]{2,40}|[a-z]{3,40}")
+_LONG_WORD = regex(r"[A-Z][a-z]{2,40}|[a-z]{4,40}")
+_CLUSTER = regex(r"[bcdfghjklmnpqrstvwxz]{4}", re.IGNORECASE)
+_SLUG = regex(r"(?:(?:[A-Z]?[a-z]{2,40}|[A-Z]{2,40}){1,4}[0-9]{0,2}|[0-9]{1,40}|[A-Za-z0-9]{1,3})(?:[-_./: ]{1,2}|$)")
+_TIME = regex(r"\d{4}-?\d\d-?\d\d(?:$|[T ]\d|[^A-Za-z0-9])")
+_LONG_HEX = regex(r"(?:[a-z]{2,4}_?)?(?=[a-f]{0,40}[0-9])[0-9a-f]{32,256}\Z")
+_NUMBER = regex(r"[\^~<>=v ]{0,3}-?\d+(?:\.\d+)*(?:\.[*x])?\Z")
+_DIGEST = regex(r"(?i)(?:sha\d{1,3}|md5|blake\w{1,4})[-:=]")
+_TEMPLATE = regex(
     r"\\?\$_[A-Z]+\[|\$\{[\w.:\-]*\}|\$\(|\$[A-Za-z_]\w*(?:$|[/:])|\{\{[\w\s.|\-\"'()]*\}\}|\{[\w.\-]*\}$|<[\w\s.\-]*>?|%[A-Za-z_]\w*%?$|%\(|\[[\w\s.\-]*\]+$"
     r"|#\{|@[A-Za-z]\w*[.(]|env[.(:]|ENC\[|![A-Za-z]\w+$|process\.|&\w"
 )
-_STAND_IN = re.compile(
+_STAND_IN = regex(
     r"(?i)x{4}|\*{3}|\.{3}|\u2026|_{4}|-{4}|y{4}z|0{6}|redact|masked|hidden|change.?(?:me|this|it)\b|placeholder"
     r"|your[-_ ]|my[-_](?:api|secret|token|key|pass|super)|\bexample\b|dummy|fake|replace[-_ ]?(?:me|with|this)"
     r"|insert[-_ ]|todo|fixme|lorem|enter[-_ ]|some[-_](?:api|secret|token|key|pass)"

@@ -9,6 +9,7 @@ from ._approval import await_release, fate
 from ._call import Call, Caller, Flow, path
 from ._failure import before_body
 from ._log import logger
+from ._spans import deciding
 from .errors import DashClawError, GuardBlockedError, UnreadableAnswerError
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ def guard_call(body: Mapping[str, Any], include_signals: bool = False) -> Call[G
 
 def record(client: Caller, body: Dict[str, Any]) -> Flow[CreatedAction]:
     """Take advice and check first where the client asks for it, then record the action; all share one decision."""
+    return deciding(client, body, _recorded(client, body))
+
+
+def _recorded(client: Caller, body: Dict[str, Any]) -> Flow[CreatedAction]:
     checked: Optional[GuardDecision] = None
     if client.auto_recommend != "off":
         from ._recommend import advised

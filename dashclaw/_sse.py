@@ -21,7 +21,8 @@ class Event(NamedTuple):
 class SseParser:
     """Feed it bytes, get events. `last_event_id` is where to resume, `retry` the server's wish in milliseconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int = LONGEST) -> None:
+        self._longest = longest
         self.last_event_id: Optional[str] = None
         self.retry: Optional[int] = None
         self._bytes = b""
@@ -31,7 +32,7 @@ class SseParser:
         self._size = 0
 
     def feed(self, chunk: bytes) -> List[Event]:
-        """Return the events that these bytes complete; raises `UnreadableAnswerError` for one over 4 MiB."""
+        """Return the events that these bytes complete; raises `UnreadableAnswerError` for one that is too long."""
         found: List[Event] = []
         self._bytes += chunk
         if not self._begun and len(self._bytes) >= 3:
@@ -42,8 +43,8 @@ class SseParser:
             event = self._line(line)
             if event is not None:
                 found.append(event)
-        if len(self._bytes) + self._size > LONGEST:
-            raise UnreadableAnswerError("The event stream holds an event longer than %d bytes" % LONGEST)
+        if len(self._bytes) + self._size > self._longest:
+            raise UnreadableAnswerError("The event stream holds an event longer than %d bytes" % self._longest)
         return found
 
     def _lines(self) -> List[str]:

@@ -19,7 +19,8 @@ class ToolCall(NamedTuple):
     the agent's when it is not the client's. `parent_action_id` names the
     action that it is a part of, without it the governed call around it. `fields` are further ones of `create_action`.
     `action_id` is for a call that a framework makes again after an interruption, in any process: under the same id it
-    goes on with the approval that it asked for, and runs on it once.
+    goes on with the approval that it asked for, and runs on it once. `call_id` is the model's own name of the call; it
+    is no part of what is decided about.
     """
 
     tool: str
@@ -31,6 +32,7 @@ class ToolCall(NamedTuple):
     parent_action_id: Optional[str] = None
     fields: Mapping[str, Any] = {}
     action_id: Optional[str] = None
+    call_id: Optional[str] = None
 
 
 def arguments_of(given: Any) -> Dict[str, Any]:

@@ -16,22 +16,50 @@ class Rating(NamedTuple):
     reversible: bool
 
 
-# The first word of a name that is in one of these decides; the strictest of them where a name has several.
-_VERBS: Tuple[Tuple[Rating, str], ...] = (
-    (Rating(85, False), "delete drop destroy erase purge remove rm terminate truncate uninstall unlink wipe"),
-    (Rating(80, False), "charge pay purchase refund transfer withdraw wire buy sell trade"),
-    (Rating(70, True), "bash command deploy eval exec execute kill migrate release revoke rollback run shell sql sudo"),
-    (Rating(60, False), "email mail message notify post publish reply send sms tweet"),
-    (Rating(45, True), "add apply approve book commit create edit insert install merge move patch push put rename"),
-    (Rating(45, True), "replace save schedule set start stop submit sync update upload write"),
-    (
-        Rating(10, True),
-        "browse calculate check count describe fetch find get list load look lookup query read retrieve",
-    ),
-    (Rating(10, True), "search select show summarize translate view weather"),
-)
-_RATED: Dict[str, Rating] = {word: rating for rating, words in _VERBS for word in words.split()}
+_DESTROYING, _PAYING, _COMMANDING = Rating(85, False), Rating(80, False), Rating(70, True)
+_TELLING, _CHANGING, _READING = Rating(60, False), Rating(45, True), Rating(10, True)
 _UNKNOWN = Rating(50, True)
+# What a word does wherever it stands in a name.
+_VERBS: Tuple[Tuple[Rating, str], ...] = (
+    (_DESTROYING, "delete destroy drop erase overwrite purge remove rm terminate truncate uninstall unlink wipe"),
+    (_PAYING, "buy donate pay sell withdraw"),
+    (_COMMANDING, "eval exec execute grant kill migrate reboot revoke shutdown sudo"),
+    (_TELLING, "broadcast forward notify publish send"),
+    (
+        _CHANGING,
+        "add apply approve archive assign ban cancel clear clone close copy create disable download draft edit",
+    ),
+    (_CHANGING, "enable insert invite join label leave lock make mark modify move pause put rename reopen reorder"),
+    (_CHANGING, "replace reset restart restore resume save store submit subscribe tag toggle trigger undo unlock"),
+    (_CHANGING, "unsubscribe upsert write"),
+    (
+        _READING,
+        "analyze browse calculate calculator check classify compare convert count describe diff display explain",
+    ),
+    (
+        _READING,
+        "extract fetch find get glob grep inspect list load look lookup ls parse ping preview query read recall",
+    ),
+    (_READING, "retrieve screenshot search show snapshot summarize tail translate validate verify view weather"),
+)
+# What is a verb or the name of a thing: a thing after a verb that reads.
+_VERBS_OR_THINGS: Tuple[Tuple[Rating, str], ...] = (
+    (_PAYING, "charge order payment payout purchase refund trade transfer wire"),
+    (_COMMANDING, "bash cmd command deploy release rollback run script shell sql terminal"),
+    (_TELLING, "comment dm email mail message notification post reply sms tweet"),
+    (_CHANGING, "book commit fork install merge patch push schedule set start stop sync update upload"),
+)
+_VERB: Dict[str, Rating] = {word: rating for rating, words in _VERBS for word in words.split()}
+_VERB_OR_THING: Dict[str, Rating] = {word: rating for rating, words in _VERBS_OR_THINGS for word in words.split()}
+# Verbs that also stand after their thing, as in `mail_search`.
+_LOOKING = frozenset({"count", "fetch", "find", "get", "list", "lookup", "query", "read", "retrieve", "search", "view"})
+# Whoever does this to a message tells nobody, nor whoever makes one of these of it.
+_KEEPING = frozenset({"archive", "copy", "draft", "edit", "label", "mark", "modify", "move", "tag", "toggle", "update"})
+_KEPT = frozenset({"draft", "drafts", "filter", "folder", "label", "labels", "signature", "template", "templates"})
+# A conversation, and no money, is transferred to these.
+_COLLEAGUES = frozenset({"agent", "assistant", "human", "supervisor", "team"})
+_THEN = frozenset({"and", "or", "then"})
+_NAMESPACES = re.compile(r"__|[/:]")
 # Arguments that carry instructions to another system make a call at least this risky.
 _INSTRUCTING = frozenset({"bash", "cmd", "code", "command", "query_string", "script", "shell", "sql", "statement"})
 _INSTRUCTED = 70
@@ -53,11 +81,42 @@ def rate(name: str, arguments: Mapping[str, Any]) -> Rating:
     The scores are ours: what cannot be undone reaches 80, where a new database asks for approval; what is not known
     stands in the middle.
     """
-    known = [_RATED[word] for word in words_of(name) if word in _RATED]
-    found = max(known, key=lambda rating: rating.risk_score) if known else _UNKNOWN
+    found = max((_rated(words) for words in _deeds(name)), key=lambda rating: rating.risk_score)
     if found.risk_score < _INSTRUCTED and any(argument.lower() in _INSTRUCTING for argument in arguments):
         return found._replace(risk_score=_INSTRUCTED)
     return found
+
+
+def _deeds(name: str) -> List[List[str]]:
+    """Return the words of each thing that a tool does: `search_and_replace` does two; a server's name does none."""
+    deeds: List[List[str]] = [[]]
+    for word in words_of(_NAMESPACES.split(name)[-1]) or words_of(name):
+        if word in _THEN:
+            deeds.append([])
+        else:
+            deeds[-1].append(word)
+    return [words for words in deeds if words] or [[]]
+
+
+def _rated(words: List[str]) -> Rating:
+    """Return the strictest of what the words mean: "mail" is a thing in `read_mail`, and a verb in `mail_report`."""
+    found = [_VERB[word] for word in words if word in _VERB]
+    for place, word in enumerate(words):
+        rating = _VERB_OR_THING.get(word) or _VERB_OR_THING.get(word[:-1] if word.endswith("s") else "")
+        if rating is not None and word not in _VERB and not _is_thing(rating, words, place):
+            found.append(rating)
+    return max(found, key=lambda rating: rating.risk_score) if found else _UNKNOWN
+
+
+def _is_thing(rating: Rating, words: List[str], place: int) -> bool:
+    """Whether the word at a place is what another one reads, keeps or hands over."""
+    before, last = words[:place], words[-1]
+    if any(_VERB.get(word) == _READING for word in before):
+        return True
+    if rating == _TELLING:
+        return last in _LOOKING or last in _KEPT or not _KEEPING.isdisjoint(before)
+    # But `run_search` runs something.
+    return rating == _PAYING and (last in _LOOKING or (words[place] == "transfer" and last in _COLLEAGUES))
 
 
 def action_type_of(name: str) -> str:

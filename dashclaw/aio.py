@@ -17,6 +17,7 @@ from ._govern import Run, begin, finish, status_after
 from ._guarded import AsyncGuarded
 from ._heartbeat import Pulse
 from ._log import logger
+from ._spans import Inside
 from ._watch import Seat, Watcher
 from .client import Client
 from .errors import ClientClosedError, DashClawError
@@ -155,9 +156,10 @@ class AsyncDashClaw(Client, AsyncDriver):
     ) -> AsyncIterator[ServerEvent]:
         """Yield the organisation's events as they happen, each `{"id", "event", "data"}`.
 
-        `types` keeps only these names; `after` is the id of the last event seen; the iterator ends when none came
-        for `timeout` seconds. It resumes by itself where a connection broke. Closing it closes its stream. A
-        consumer that is slow holds up its own stream only. Raises an `ApiError` when the server refuses the stream.
+        `types` keeps only these names; among them "connected" and "disconnected" tell of the connection. `after` is
+        the id of the last event seen; the iterator ends when none came for `timeout` seconds. It resumes by itself
+        where a connection broke. Closing it closes its stream. A consumer that is slow holds up its own stream only.
+        Raises an `ApiError` when the server refuses the stream.
         """
         from ._events import EventSource, Selection
         from ._relay import relay
@@ -225,9 +227,12 @@ class AsyncTracked:
     def __init__(self, client: AsyncDashClaw, run: Run) -> None:
         self._client = client
         self._run = run
+        self._inside = Inside(run)
 
     async def __aenter__(self) -> Run:
-        return await self._client._drive(begin(self._client, self._run))
+        run = await self._client._drive(begin(self._client, self._run))
+        self._inside.__enter__()
+        return run
 
     async def __aexit__(
         self,
@@ -235,6 +240,7 @@ class AsyncTracked:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
+        self._inside.__exit__(kind, error, trace)
         steps = finish(self._client, self._run, error)
         if status_after(error) == "cancelled":
             # The task was told to stop: recording that must not hold it up.

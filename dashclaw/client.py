@@ -9,6 +9,7 @@ from ._call import Call, Flow, Send, Sleep, Step, SyncDriver, T, Wait, Watch, Wo
 from ._config import Default, Redact, Settings, Token, settle, signing_key
 from ._exchange import Exchange
 from ._retry import check_retry
+from ._spans import attached
 from .errors import DeadlineExceededError, MissingExtraError
 from .methods.actions import ActionMethods
 from .methods.activity import ActivityMethods
@@ -195,6 +196,7 @@ class Client(
 
     def _steps(self, plan: Union[Call[T], Flow[T]]) -> Flow[T]:
         """Turn a plan into steps that need nothing but a driver."""
+        plan = attached(self, plan)
         return self._exchange.run(plan) if isinstance(plan, Call) else self._unfold(plan)
 
     def _unfold(self, flow: Flow[T]) -> Flow[T]:
@@ -328,9 +330,9 @@ class DashClaw(Client, SyncDriver):
     ) -> Iterator[ServerEvent]:
         """Yield the organisation's events as they happen, each `{"id", "event", "data"}`.
 
-        `types` keeps only these names; `after` is the id of the last event seen; the iterator ends when none came
-        for `timeout` seconds. It resumes by itself where a connection broke. Closing it closes its stream. Raises
-        an `ApiError` when the server refuses the stream.
+        `types` keeps only these names; among them "connected" and "disconnected" tell of the connection. `after` is
+        the id of the last event seen; the iterator ends when none came for `timeout` seconds. It resumes by itself
+        where a connection broke. Closing it closes its stream. Raises an `ApiError` when the server refuses the stream.
         """
         from ._events import events
 

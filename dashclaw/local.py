@@ -128,6 +128,7 @@ class LocalTransport:
             query=dict(parse_qsl(query, keep_blank_values=True)) if query else {},
             body=read_upload(request.body or b"") if operation.uploads else read_object(request.body or b""),
             idempotency_key=request.headers.get("Idempotency-Key"),
+            traceparent=request.headers.get("traceparent"),
         )
 
     def _follow_tightening(self) -> None:

@@ -5,38 +5,19 @@ The commands are imported when they are needed: `dashclaw hook` runs before ever
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import dashclaw
-from dashclaw.errors import DashClawError
-
-from .arguments import Commands
-from .output import Output
-
-FAILED = 1
-INTERRUPTED = 130
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Sequence
 
 
-class _Version(argparse.Action):
-    """Prints the version, which costs too much to look up for every command."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        print(f"dashclaw {dashclaw.__version__}")
-        parser.exit()
-
-
-def parser() -> argparse.ArgumentParser:
+def parser() -> ArgumentParser:
     """The whole command line."""
-    found = argparse.ArgumentParser(prog="dashclaw", description="Decide before an AI agent acts.")
-    found.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
-    from .groups import GROUPS
+    from .command_line import parser
 
-    commands = Commands(found)
-    for group in GROUPS:
-        group.add(commands)
-    return found
+    return parser()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,20 +29,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answered = at_once(words[1:])
         if answered is not None:
             return answered
-    options = parser().parse_args(words)
-    output = Output(options.json)
-    try:
-        code: int | None = options.run(options, output)
-    except DashClawError as error:
-        output.error(error, getattr(options, "listing", None))
-        return FAILED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        output.abandon()
-        return FAILED
-    except OSError as error:
-        output.abandon()
-        output.say(f"error: {error}")
-        return FAILED
-    return code or 0
+    from .command_line import run
+
+    return run(words)

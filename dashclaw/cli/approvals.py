@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Mapping
 from typing import Any
 
-from dashclaw import DashClaw
-
-from .arguments import Commands, connection, seconds
+from .approvals_watch import add_watch
+from .arguments import Commands, connection
 from .connection import connect
 from .output import Output, age, fields, one_line, table
 
@@ -49,14 +47,7 @@ def add(commands: Commands) -> None:
         listing=_LISTING,
     )
     found.add_argument("action_id", metavar="ACTION_ID", help="its id")
-    found = group.command(
-        "watch",
-        watch,
-        "show what waits and what comes to wait, a line each, until interrupted",
-        options=connection(),
-        example="dashclaw approvals watch --timeout 1 --db dashclaw.db",
-    )
-    found.add_argument("--timeout", type=seconds, metavar="SECONDS", help="end when nothing came for so long")
+    add_watch(group)
     for verb, decision, note in (
         ("approve", "allow", "; exits with 0 also while other people have to approve"),
         ("deny", "deny", ""),
@@ -173,36 +164,3 @@ def decide(options: argparse.Namespace, output: Output) -> None:
     if approval and "votes" in approval and action["status"] == "pending_approval":
         text += f"\n{_given(approval)} approvals, needs {_missing(approval)}"
     output.result(found, text)
-
-
-def watch(options: argparse.Namespace, output: Output) -> None:
-    """Print each action that comes to wait, until interrupted or the time is over."""
-    with connect(options) as client:
-        output.say("Watching for actions that wait for a person; Ctrl-C ends it.")
-        for action in waiting(client, options.timeout):
-            words = ("action_id", "agent_id", "action_type", "declared_goal")
-            output.line(action, "  ".join(one_line(action[word]) for word in words))
-
-
-def waiting(client: DashClaw, timeout: float | None) -> Iterator[Mapping[str, Any]]:
-    """What waits, then what comes to wait, each once.
-
-    What waits is asked for again whenever the stream connects, so nothing is missed between the two.
-    """
-    seen = set()
-    for action in chain(_pending(client), _announced(client, timeout)):
-        if action["action_id"] not in seen:
-            seen.add(action["action_id"])
-            yield action
-
-
-def _pending(client: DashClaw) -> list[Any]:
-    return client.get_pending_approvals(limit=_PAGE)["actions"][::-1]
-
-
-def _announced(client: DashClaw, timeout: float | None) -> Iterator[Mapping[str, Any]]:
-    for event in client.events(types=["connected", "action.created"], timeout=timeout):
-        if event["event"] == "connected":
-            yield from _pending(client)
-        elif event["data"].get("status") == "pending_approval":
-            yield event["data"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dashclaw import DashClaw
 from dashclaw.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
 
 
 class Console(DashClaw):
@@ -23,6 +24,8 @@ class NowhereError(ConfigurationError):
 
 def existing(database: str) -> None:
     """Raise `ConfigurationError` when a database is a file that is not there: looking at one must not create it."""
+    from pathlib import Path
+
     path = database.removeprefix("sqlite:///")
     if "://" not in path and not Path(path).expanduser().exists():
         raise ConfigurationError(f"There is no database {path}; an agent creates it with DashClaw.local({path!r})")
@@ -41,7 +44,7 @@ def password_in(variable: str | None, usual: str | None = None) -> str | None:
     return found
 
 
-def place(options: argparse.Namespace) -> tuple[str | None, str | None]:
+def place(options: Namespace) -> tuple[str | None, str | None]:
     """The URL of a server or the database that the options or the environment name: one of them, or none."""
     url = options.url or (None if options.db else os.environ.get("DASHCLAW_BASE_URL"))
     if url and not url.startswith("sqlite:"):
@@ -49,7 +52,7 @@ def place(options: argparse.Namespace) -> tuple[str | None, str | None]:
     return None, options.db or url or os.environ.get("DASHCLAW_DATABASE_URL") or os.environ.get("DASHCLAW_DB") or None
 
 
-def acting(options: argparse.Namespace, agent_id: str | None, usual: str, **settings: Any) -> DashClaw:
+def acting(options: Namespace, agent_id: str | None, usual: str, **settings: Any) -> DashClaw:
     """Open what the options or the environment name for a program that acts: as it, not as a person.
 
     A database that is not there is created. Raises `ConfigurationError` when neither names anything.
@@ -63,7 +66,7 @@ def acting(options: argparse.Namespace, agent_id: str | None, usual: str, **sett
     return DashClaw.local(database, who, **settings)
 
 
-def connect(options: argparse.Namespace, agent_id: str | None = None) -> DashClaw:
+def connect(options: Namespace, agent_id: str | None = None) -> DashClaw:
     """Open what `--db` or `--url` names, else what the environment names: for an operator, or for an agent.
 
     Raises `ConfigurationError` when neither does, or when the file does not exist. An agent's private key in the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,9 +99,22 @@ def _trusted(store: Store, key: str | None) -> list[str]:
     from dashclaw.runtime.evidence.keys import load_key
 
     if key is not None:
-        return [name for name in (_script().pinned_key(key),) if name]
+        return [_pinned(key)]
     path = key_file(store)
     return [load_key(path, create=False).id] if path.exists() else []
+
+
+def _pinned(given: str) -> str:
+    """The id of a key that is given by it, or as a file with the public key."""
+    from dashclaw.runtime.evidence.keys import key_id
+
+    try:
+        found = key_id(Path(given).expanduser().read_text("ascii")) if Path(given).expanduser().is_file() else given
+    except (OSError, ValueError):
+        found = None
+    if found is None or re.fullmatch("[0-9a-f]{64}", found) is None:
+        raise ConfigurationError(f"{given} is neither the id of a key (64 hex digits) nor a file with a public key")
+    return found
 
 
 def _anchors(store: Store, given: str | None) -> list[Checkpoint]:
@@ -122,8 +136,9 @@ def _anchors(store: Store, given: str | None) -> list[Checkpoint]:
 def _bundle(options: argparse.Namespace, output: Output) -> int:
     script = _script()
     kept = Path(options.checkpoint).expanduser() if options.checkpoint else None
+    key = None if options.key is None else _pinned(options.key)
     try:
-        found = script.check(Path(options.bundle).expanduser(), options.key, kept, progress("entries"))
+        found = script.check(Path(options.bundle).expanduser(), key, kept, progress("entries"))
     except script.CannotCheckError as error:
         raise ConfigurationError(str(error)) from error
     document = {
@@ -133,11 +148,24 @@ def _bundle(options: argparse.Namespace, output: Output) -> int:
         "last": found.seq,
         "checkpoints": found.checkpoints,
         "without_data": found.without_data,
-        "key": options.key,
+        "key": key,
         "findings": found.findings,
     }
-    output.result(document, script.told(found, options.key))
+    output.result(document, _bundle_told(document))
     return PROBLEMS if found.findings else 0
+
+
+def _bundle_told(found: Mapping[str, Any]) -> str:
+    lines = [f"{found['org']}: entries {found['first']:,} to {found['last']:,}, {found['checkpoints']:,} checkpoints"]
+    if found["key"] is None:
+        lines += ["WARNING: the signing keys come from the bundle itself. Whoever makes up a whole bundle makes up"]
+        lines += ["keys as well: get the id of the key from another source and give it with --key."]
+    if found["without_data"]:
+        lines.append(f"{found['without_data']:,} entries without data: erased or no longer kept")
+    lines += [f"  {finding}" for finding in found["findings"]]
+    lines.append("INTACT" if found["intact"] else f"NOT INTACT: {len(found['findings'])} findings")
+    # Whatever the bundle holds is shown as inert text.
+    return "\n".join(line.encode("unicode_escape").decode() for line in lines)
 
 
 def _proof(options: argparse.Namespace, output: Output) -> int:
@@ -147,7 +175,8 @@ def _proof(options: argparse.Namespace, output: Output) -> int:
     if options.checkpoint:
         raise ConfigurationError("--checkpoint belongs to a database or a bundle; a proof names its own checkpoint")
     try:
-        proof, wrong = check_proof(Path(options.proof).expanduser(), options.key)
+        pinned = None if options.key is None else _pinned(options.key)
+        proof, wrong = check_proof(Path(options.proof).expanduser(), pinned)
     except script.CannotCheckError as error:
         raise ConfigurationError(str(error)) from error
     lines = [f"{proof['org']}: {_proven(proof)}", *(f"  {text}" for text in wrong)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     actions,
     approvals,
+    completion,
     compliance,
     database,
     digest,
@@ -19,17 +20,22 @@ from . import (
     messages,
     pair,
     pairings,
+    people,
     policies,
     scan,
     schedules,
     serve,
     tokens,
+    top,
     version,
+    watch,
     webhooks,
 )
 
 GROUPS = (
     serve,
+    watch,
+    top,
     approvals,
     pair,
     pairings,
@@ -48,8 +54,10 @@ GROUPS = (
     tokens,
     digest,
     keys,
+    people,
     database,
     doctor,
+    completion,
     version,
     scan,
 )

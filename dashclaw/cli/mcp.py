@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashclaw.errors import ConfigurationError
 
-from .arguments import Commands, connection, whole
+from .arguments import Commands, connection, seconds, whole
 from .connection import acting
 from .hook import deciding
 from .output import Output
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dashclaw.integrations.mcp_gatekeeper import Gatekeeper
 
 _USUAL_AGENT = "mcp-client"
+_LONGEST_ANSWER = 3600.0
 
 
 def add(commands: Commands) -> None:
@@ -38,6 +39,13 @@ def add(commands: Commands) -> None:
         metavar="PORT",
         help="where HTTP clients connect on 127.0.0.1 (0: a free one)",
     )
+    found.add_argument(
+        "--timeout",
+        type=seconds,
+        default=_LONGEST_ANSWER,
+        metavar="SECONDS",
+        help="how long the server may take to answer before the client is told that it did not (3600)",
+    )
     found.add_argument("program", nargs="*", metavar="PROGRAM", help="the server, where it is a program; after --")
     found = group.command(
         "serve",
@@ -55,11 +63,15 @@ def add(commands: Commands) -> None:
 
 def proxy(options: argparse.Namespace, output: Output) -> int:
     """Pass messages on until either side ends."""
+    import logging
+
     from dashclaw._governor import Governor
     from dashclaw.integrations.mcp_gatekeeper import Gatekeeper
 
     if bool(options.program) == (options.to is not None) or (options.to is None) != (options.listen is None):
         raise ConfigurationError("Name the server: -- PROGRAM ARGUMENTS, or --to URL with --listen PORT")
+    # Over stdio the client shows what a server writes to stderr.
+    logging.basicConfig(format="dashclaw: %(message)s", level=logging.WARNING)
     with acting(options, options.agent, _USUAL_AGENT) as claw:
         governor = Governor(claw, mode=options.mode, wait=options.wait, framework="mcp")
         gatekeeper = Gatekeeper(governor)
@@ -71,10 +83,12 @@ def _over_stdio(options: argparse.Namespace, gatekeeper: Gatekeeper) -> int:
 
     # The server is what is governed: it gets no key to the one that decides.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DASHCLAW_")}
-    running = StdioProxy(gatekeeper, options.program, environment)
+    running = StdioProxy(gatekeeper, options.program, environment, options.timeout)
     signal.signal(signal.SIGTERM, lambda *_: running.stop())
+    # The thread that waits for the client outlives this command: Python would wait for it to leave sys.stdin.
+    stdin = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
     try:
-        return running.run(sys.stdin.buffer, sys.stdout.buffer)
+        return running.run(stdin, sys.stdout.buffer)
     finally:
         running.stop()
 
@@ -82,7 +96,7 @@ def _over_stdio(options: argparse.Namespace, gatekeeper: Gatekeeper) -> int:
 def _over_http(options: argparse.Namespace, gatekeeper: Gatekeeper, output: Output) -> int:
     from dashclaw.integrations.mcp_http_proxy import HttpProxy
 
-    with HttpProxy(gatekeeper, options.to, options.listen) as running:
+    with HttpProxy(gatekeeper, options.to, options.listen, options.timeout) as running:
         output.line({"url": running.url, "to": options.to}, f"Clients reach {options.to} through {running.url}")
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         running.serve_forever()

@@ -131,3 +131,9 @@ def age(moment: str | None) -> str:
         if seconds >= size:
             return f"{int(seconds // size)}{unit}"
     return f"{max(0, int(seconds))}s"
+
+
+def utc_stamp(moment: datetime | None = None) -> str:
+    """A moment, or now, as the server writes times: UTC with microseconds."""
+    found = (moment or datetime.now(timezone.utc)).astimezone(timezone.utc)
+    return found.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -91,6 +91,7 @@ class ToolGovernor:
             getattr(tool, "description", None),
             fields={"metadata": {"agent": agent}},
             action_id=action_id,
+            call_id=call_id,
         )
 
     def keep(self, place: Place, context: Any, gate: Gate) -> None:

@@ -91,6 +91,7 @@ class DashClawFunctionMiddleware(_FunctionMiddleware):
             context.function.description,
             session_id=getattr(context.session, "session_id", None),
             action_id=action_id,
+            call_id=call_id,
         )
 
     def _stop(self, context: Any, gate: Gate) -> None:

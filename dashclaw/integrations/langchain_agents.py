@@ -98,6 +98,7 @@ class DashClawMiddleware(_Middleware):
             arguments_of(call["args"]),
             getattr(request.tool, "description", None),
             session_id=session_of(_configurable(request)),
+            call_id=call["id"],
         )
         return found._replace(action_id=_same_again(request, found)) if self._can_interrupt(request) else found
 

@@ -33,7 +33,7 @@ def govern_server(server: Server, claw: Client, **options: Any) -> Server:
     `on_block` is "raise". On mcp 2 add middleware of your own before this, so that what is decided about is what runs.
     Raises `ConfigurationError` for anything else and for a server that is governed already.
     """
-    framework("mcp", "mcp", _FLOOR, "mcp")
+    framework("mcp", "mcp", _FLOOR, "mcp.types:CallToolResult")
     governor = Governor(claw, **dict({"framework": "mcp"}, **options))
     inner: Any = getattr(server, "_mcp_server", None) or getattr(server, "_lowlevel_server", None) or server
     if getattr(inner, _MARK, False):

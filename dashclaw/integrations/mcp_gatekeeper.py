@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from dashclaw._governor import Gate, Governor
+from dashclaw._log import logger
 
+from ._mcp_unanswered import is_id, key_of
 from ._mcp_wire import CALL, REFUSED, call_in, ended, name_in, refusal
-from ._shielded import conclude, decide
+from ._shielded import conclude, decide, harmless
 
 Message = Mapping[str, Any]
 
-PARSE_ERROR, INVALID_REQUEST = -32700, -32600
+PARSE_ERROR, INVALID_REQUEST, INTERNAL_ERROR, NO_ANSWER = -32700, -32600, -32603, -32000
 # Calls that nobody answers are forgotten, oldest first, when so many are open.
 _MOST_OPEN = 10_000
 
@@ -42,20 +44,37 @@ class Gatekeeper:
         self._deciding: dict[str, bool] = {}
         self._open: dict[str, Gate] = {}
 
-    def is_call(self, message: Message) -> bool:
-        """Whether deciding about a message may take long."""
-        return message.get("method") == CALL
+    @property
+    def observes(self) -> bool:
+        """Whether calls are only recorded: then every message passes, whatever goes wrong here."""
+        return self._governor.mode == "observe"
 
     def asked(self, message: Message, channel: str = "") -> Passed:
-        """Decide about a message of the client; a call may wait for a person here."""
+        """Decide about a message of the client; a call may wait for a person here. Raises nothing."""
+        try:
+            return self._decided(message, channel)
+        except Exception as wrong:  # noqa: BLE001 - an answer that is an error, or logged where nothing may be stopped
+            return self.mistaken(message, wrong, channel)
+
+    def mistaken(self, message: Message, wrong: Exception, channel: str = "") -> Passed:
+        """Return what becomes of a message about which a mistake of ours was made: no call of a tool runs then."""
+        self.lost(message, f"{type(wrong).__name__} at the proxy", channel)
+        if self.observes or message.get("method") != CALL:
+            logger().warning("A message was not understood by the proxy, and is passed on", exc_info=wrong)
+            return Passed(on=message)
+        logger().error("A call does not run: deciding about it failed", exc_info=wrong)
+        said = f"The tool was NOT run: the proxy made a mistake ({type(wrong).__name__})"
+        return Passed(answer=error(message.get("id"), INTERNAL_ERROR, said))
+
+    def _decided(self, message: Message, channel: str) -> Passed:
         if message.get("method") == "notifications/cancelled":
             self._cancelled(message, channel)
         if message.get("method") != CALL:
             return Passed(on=message)
-        if not _is_id(message.get("id")):
+        if not is_id(message.get("id")):
             # As a notification it could run without anybody being told.
             return Passed(answer=error(None, INVALID_REQUEST, "A call of a tool needs an id"))
-        key = _key(message["id"], channel)
+        key = key_of(message["id"], channel)
         with self._lock:
             if key in self._deciding or key in self._open:
                 return Passed(answer=error(message["id"], INVALID_REQUEST, "This id stands for another call"))
@@ -73,12 +92,13 @@ class Gatekeeper:
             return Passed()
         return Passed(on=message) if gate.runs else Passed(answer=self._refusal(message["id"], gate))
 
+    @harmless
     def answered(self, message: Message, channel: str = "") -> None:
         """Record how a call ended that a message of the server answers."""
-        if "method" in message or not _is_id(message.get("id")):
+        if "method" in message or not is_id(message.get("id")):
             return
         with self._lock:
-            gate = self._open.pop(_key(message["id"], channel), None)
+            gate = self._open.pop(key_of(message["id"], channel), None)
         if gate is None:
             return
         if "error" in message:
@@ -89,14 +109,17 @@ class Gatekeeper:
         output, wrong = ended(message.get("result"))
         conclude(self._governor, gate, output, wrong)
 
+    @harmless
     def lost(self, message: Message, why: str, channel: str = "") -> None:
         """Record that no answer to a call came, where none did."""
-        if self.is_call(message) and _is_id(message.get("id")):
+        if message.get("method") == CALL and is_id(message.get("id")):
             with self._lock:
-                gate = self._open.pop(_key(message["id"], channel), None)
+                self._deciding.pop(key_of(message["id"], channel), None)
+                gate = self._open.pop(key_of(message["id"], channel), None)
             if gate is not None:
                 conclude(self._governor, gate, error=ServerError(why))
 
+    @harmless
     def closed(self, why: str) -> None:
         """Record of every open call that no answer came."""
         with self._lock:
@@ -108,8 +131,8 @@ class Gatekeeper:
         params = message.get("params")
         asked = params.get("requestId") if isinstance(params, Mapping) else None
         with self._lock:
-            if _is_id(asked) and _key(asked, channel) in self._deciding:
-                self._deciding[_key(asked, channel)] = True
+            if is_id(asked) and key_of(asked, channel) in self._deciding:
+                self._deciding[key_of(asked, channel)] = True
 
     def _refusal(self, message_id: Any, gate: Gate) -> Message:
         if self._governor.on_block == "raise":
@@ -139,11 +162,3 @@ def written(message: Message) -> bytes:
 def error(message_id: Any, code: int, text: str) -> Message:
     """Return an answer that is a protocol error."""
     return {"jsonrpc": "2.0", "id": message_id, "error": {"code": code, "message": text}}
-
-
-def _is_id(found: Any) -> bool:
-    return isinstance(found, (str, int, float)) and not isinstance(found, bool)
-
-
-def _key(message_id: Any, channel: str) -> str:
-    return json.dumps([channel, message_id])

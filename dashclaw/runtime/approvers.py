@@ -6,7 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .guard import ADMIN_ROLE, ApprovalNeed
+from .guard import ADMIN_ROLE, ApprovalNeed, is_approver_role
+from .problems import invalid
 
 if TYPE_CHECKING:
     from .identity import Caller, Origin
@@ -41,6 +42,21 @@ def roles_of(caller: Caller) -> frozenset[str]:
     """The roles in which a caller approves; empty for an agent."""
     own = {ADMIN_ROLE} if caller.may("admin") else set()
     return frozenset(own.union(caller.approver_roles))
+
+
+def checked_roles(given: Iterable[str], role: str) -> list[str]:
+    """The groups for which somebody with a role is to approve, sorted; raises `Problem` 400."""
+    roles = sorted(set(given))
+    for name in roles:
+        if name == ADMIN_ROLE or not is_approver_role(name):
+            raise invalid(
+                "approver_roles",
+                f"{name!r:.80} is no group of approvers: lower-case letters, digits and . _ - (the role admin is given"
+                " with role)",
+            )
+    if roles and role == "readonly":
+        raise invalid("approver_roles", "do not go with the role readonly, which decides nothing")
+    return roles
 
 
 def needs_of(action: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -12,7 +12,7 @@ from dashclaw._canonical import canonical
 
 from .approvers import met, need_row
 from .clock import ago
-from .guard import BudgetNeed, Decision, Facts, Needs, RemoteAnswer, decide
+from .guard import BudgetNeed, Decision, Facts, Needs, PolicySet, decide
 from .lifecycle import publish
 from .prices import dollars
 from .recorded_facts import approved_by, pack
@@ -24,7 +24,6 @@ from .store.tables import DECISION_MADE
 
 if TYPE_CHECKING:
     from .operations import Invocation
-    from .policy_cache import Governance
     from .store.engine import Tx
 
 # What may differ between an approved body and the one that uses the approval.
@@ -72,10 +71,14 @@ def decide_and_record(
     governance = call.runtime.policies.get(tx, call.caller.org_id)
     if governance.policies.asks_remotes and call.prepared is None:
         raise StaleGovernanceError
-    known = {**context, "agent_id": agent_id}
+    # The trace is kept with what was decided about, and is no part of the digest: an approval covers it in any trace.
+    known = {**call.trace, **context, "agent_id": agent_id}
     digest = body_digest(call.raw)
     earlier = _earlier(tx, call, agent_id, digest) if action_id is not None and "decision_id" in call.raw else None
-    facts = _facts(tx, call, governance, known, earlier)
+    facts = governance.facts
+    if not governance.policies.needs_nothing:
+        facts = facts._replace(remotes=call.prepared or {})
+        facts = look_up(tx, call.caller.org_id, governance.policies, facts, known, but=earlier["id"] if earlier else "")
     verdict = decide(known, governance.policies, facts)
     approval = _use_approval(tx, call, verdict, agent_id, digest)
     if approval is not None:
@@ -98,23 +101,15 @@ def decide_and_record(
     return _wire(row, verdict, approval)
 
 
-def _facts(
-    tx: Tx, call: Invocation, governance: Governance, context: Mapping[str, Any], earlier: Mapping[str, Any] | None
-) -> Facts:
-    if governance.policies.needs_nothing:
-        return governance.facts
-    needs: Needs = governance.policies.needs(context)
+def look_up(tx: Tx, org_id: str, policies: PolicySet, facts: Facts, context: Mapping[str, Any], but: str = "") -> Facts:
+    """The facts with the counts and the budgets that the policies need; the decision `but` does not count."""
+    needs: Needs = policies.needs(context)
     agent_id = context["agent_id"]
-    but = earlier["id"] if earlier else ""
     counts = {
-        need.policy_id: rows.count_in_window(
-            tx, call.caller.org_id, agent_id, need.window_minutes, need.max_actions, but
-        )
+        need.policy_id: rows.count_in_window(tx, org_id, agent_id, need.window_minutes, need.max_actions, but)
         for need in needs.rate_limits
     }
-    remotes: Mapping[str, RemoteAnswer] = call.prepared or {}
-    spent = _spent(tx, call.caller.org_id, agent_id, needs.budgets)
-    return governance.facts._replace(counts=counts, remotes=remotes, spent=spent)
+    return facts._replace(counts=counts, spent=_spent(tx, org_id, agent_id, needs.budgets))
 
 
 def _spent(tx: Tx, org_id: str, agent_id: str, budgets: tuple[BudgetNeed, ...]) -> dict[str, float]:

@@ -26,6 +26,12 @@ _AFTER = Hot(
     .order_by(events.c.id)
     .limit(bindparam("most"))
 )
+_NEXT = Hot(
+    select(events.c.id, events.c.created_at)
+    .where(events.c.org_id == bindparam("org"), events.c.id > bindparam("after"))
+    .order_by(events.c.id)
+    .limit(1)
+)
 _LAST = Hot(select(func.max(events.c.id)).where(events.c.org_id == bindparam("org")))
 
 
@@ -37,6 +43,22 @@ def events_after(tx: Tx, org_id: str, after: int, most: int = 200) -> list[dict[
 def last_event(tx: Tx, org_id: str) -> int:
     """The cursor of the organisation's newest event, 0 when there is none."""
     return tx.scalar(_LAST, org=org_id) or 0
+
+
+def cursor_before(tx: Tx, org_id: str, since: str) -> int:
+    """The cursor after which the organisation's events of a moment and later come.
+
+    Ids are given in the order of time, so it is found by halving: a look-up per bit of the newest id.
+    """
+    before, newest = 0, last_event(tx, org_id)
+    while before < newest:
+        middle = (before + newest) // 2
+        found = tx.one(_NEXT, org=org_id, after=middle)
+        if found is None or found["created_at"] >= since:
+            newest = middle
+        else:
+            before = found["id"]
+    return before
 
 
 def frame(event: dict[str, Any]) -> bytes:

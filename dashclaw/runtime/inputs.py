@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from .body import is_text, read_json
+from .clock import moment, stamp
 from .problems import Problem, invalid
 
 
@@ -32,6 +35,16 @@ def no_bool(value: Any) -> Any:
     return value
 
 
+def normal_time(field: str, text: str | None) -> str | None:
+    """A time as it is stored; raises `Problem` 400 for what is no ISO-8601 time."""
+    if text is None:
+        return None
+    try:
+        return stamp(moment(text))
+    except (ValueError, OverflowError):
+        raise invalid(field, "must be an ISO-8601 time, for example 2026-01-31T12:00:00Z") from None
+
+
 # A constraint stands before its validator: in the other order the OpenAPI document would not know it.
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Score = Annotated[int, Field(ge=0, le=100), BeforeValidator(no_bool)]
@@ -47,6 +60,8 @@ Items50 = Annotated[list[Any], Field(max_length=50), BeforeValidator(from_text)]
 Items100 = Annotated[list[Any], Field(max_length=100), BeforeValidator(from_text)]
 
 
+_BUILDING = threading.Lock()
+
 # What a body said of its agent where a token proved another one; kept like an unknown field.
 CLAIMED = "claimed_agent_id"
 
@@ -54,7 +69,8 @@ CLAIMED = "claimed_agent_id"
 class Input(BaseModel):
     """One request's values. Absent and null mean the same; unknown fields are kept in `unknown`."""
 
-    model_config = ConfigDict(extra="allow", str_strip_whitespace=False)
+    # Of a hundred models most programs use few, and building them takes longer than loading everything else.
+    model_config = ConfigDict(extra="allow", str_strip_whitespace=False, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -105,16 +121,32 @@ class Page(Input):
 
 def read_query(model: type[Input], values: Mapping[str, str]) -> Any:
     """Validate the values of a query; raises `Problem` 400 as `read_input` does."""
+    if not values:
+        return _asked_nothing(model)
     for name, text in values.items():
         if not is_text(text):
             raise invalid(name, "holds a NUL or half a surrogate pair, which is not text")
     return read_input(model, dict(values))
 
 
+@lru_cache(maxsize=256)
+def _asked_nothing(model: type[Input]) -> Any:
+    return read_input(model, {})
+
+
+def built(model: type[Input]) -> type[Input]:
+    """The model, ready to be used by several threads."""
+    if not model.__pydantic_complete__:
+        # Not every release of pydantic keeps another thread from a model that is half built.
+        with _BUILDING:
+            model.model_rebuild()
+    return model
+
+
 def read_input(model: type[Input], values: dict[str, Any]) -> Any:
     """Validate `values`; raises `Problem` 400 with one sentence per wrong field."""
     try:
-        return model.model_validate(values)
+        return built(model).model_validate(values)
     except ValidationError as error:
         fields = [
             {"field": ".".join(str(part) for part in found["loc"]) or "body", "message": found["msg"]}

@@ -69,8 +69,16 @@ def new_key(
 def caller_for_key(tx: Tx, raw: str) -> Caller | None:
     """Who a key stands for; None for an unknown or revoked one."""
     row = orgs.key_by_hash(tx, hash_key(raw))
-    if row is None:
-        return None
+    return None if row is None else _caller_of(row)
+
+
+def caller_for_key_id(tx: Tx, org_id: str, key_id: str) -> Caller | None:
+    """Who the key with an id stands for; None for an unknown or revoked one."""
+    row = orgs.find_key(tx, org_id, key_id)
+    return None if row is None or row["revoked_at"] is not None else _caller_of(row)
+
+
+def _caller_of(row: Mapping[str, Any]) -> Caller:
     return Caller(
         row["org_id"],
         row["id"],

@@ -20,6 +20,7 @@ from .action_rows import action_row
 from .identity import Caller
 from .problems import Problem, conflict
 from .store import actions as rows
+from .store.action_digests import digest
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -43,9 +44,13 @@ def check_outcome(row: Mapping[str, Any], status: str) -> None:
         raise conflict(f"The action is {row['resolution'] or now} already, and that does not change", "FINAL_STATE")
 
 
-def publish(tx: Tx, caller: Caller, name: str, row: Mapping[str, Any]) -> None:
-    """Announce an action; the data is the bare row."""
-    tx.emit(caller, name, "action", row["action_id"], action_row(row), row["agent_id"])
+def publish(tx: Tx, caller: Caller, name: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Announce an action and return the bare row; the data is that, and in `row` the digest of what is stored now."""
+    shown = action_row(row)
+    stored = digest(tx, row["org_id"], row["action_id"])
+    data = {**shown, "row": stored} if stored else shown
+    tx.emit(caller, name, "action", row["action_id"], data, row["agent_id"])
+    return shown
 
 
 def expire(tx: Tx, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,8 @@ class Answer(NamedTuple):
 class Invocation(NamedTuple):
     """One validated request: who asks, the parts of the path, the query, the body, what was prepared.
 
-    `raw` is the body without the fields of a signature; `signed` has them, `proof` is what became of them.
+    `raw` is the body without the fields of a signature; `signed` has them, `proof` is what became of them. `trace` has
+    the `trace_id` and the `span_id` in which the caller asks, or nothing.
     """
 
     runtime: Runtime
@@ -43,6 +44,7 @@ class Invocation(NamedTuple):
     prepared: Any = None
     signed: Signed | None = None
     proof: Proof | None = None
+    trace: Mapping[str, str] = {}
 
 
 class Operation(NamedTuple):
@@ -53,7 +55,8 @@ class Operation(NamedTuple):
     that it waits for the network, whatever the policies are, or computes too long for an event loop.
     `uploads` is how many bytes attachments may add to a body, `media` the type of an answer that is no JSON.
     `signing` "required" is refused unsigned where the organisation requires signatures; "offered" may be signed with
-    the key that the body offers. `finish` runs after the commit.
+    the key that the body offers. `speaker` is the field of the body that says who speaks: a signature must be of that
+    agent, where otherwise any agent may sign what is about another. `finish` runs after the commit.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Operation(NamedTuple):
     uploads: int = 0
     media: str = "application/json"
     signing: Literal["usual", "required", "offered"] = "usual"
+    speaker: str | None = None
     finish: Callable[[Runtime], None] | None = None
 
     @property
@@ -81,8 +85,8 @@ class Operation(NamedTuple):
         return self.verb not in {"GET", "HEAD"}
 
 
-class Registry:
-    """Finds the operation for a verb and a decoded path."""
+class _Table:
+    """Finds operations by verb and path."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self.operations = tuple(operations)
@@ -102,15 +106,54 @@ class Registry:
         self._patterns.append((pattern, {}))
         return self._patterns[-1][1]
 
+    def find(self, path: str) -> tuple[dict[str, Operation], dict[str, str]]:
+        """The operations of a path by verb, and its parts."""
+        verbs = self._fixed.get(path)
+        if verbs is not None:
+            return verbs, {}
+        for pattern, found in self._patterns:
+            if matched := pattern.fullmatch(path):
+                return found, matched.groupdict()
+        return {}, {}
+
+
+class Registry:
+    """Finds the operation for a verb and a decoded path.
+
+    `first` are those that are asked for the most; all others are loaded once none of them fits, or one of the paths
+    `elsewhere` is asked for.
+    INVARIANT: what `first` answers, all would answer alike.
+    """
+
+    def __init__(
+        self,
+        first: Iterable[Operation],
+        every: Callable[[], Iterable[Operation]],
+        elsewhere: frozenset[str] = frozenset(),
+    ) -> None:
+        self._every = every
+        self._elsewhere = elsewhere
+        self._table = _Table(first)
+        self._complete = False
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """All of them."""
+        return self._all().operations
+
+    def _all(self) -> _Table:
+        if not self._complete:
+            # Twice by two threads does no harm.
+            self._table = _Table(self._every())
+            self._complete = True
+        return self._table
+
     def match(self, verb: str, path: str) -> tuple[Operation, dict[str, str]]:
         """Return the operation and the still-quoted parts of the path; raises `Problem` 404 or 405."""
-        verbs, params = self._fixed.get(path), {}
-        if verbs is None:
-            for pattern, found in self._patterns:
-                if matched := pattern.fullmatch(path):
-                    verbs, params = found, matched.groupdict()
-                    break
-        if verbs is None:
+        verbs, params = ({}, {}) if path in self._elsewhere else self._table.find(path)
+        if verb not in verbs:
+            verbs, params = self._all().find(path)
+        if not verbs:
             raise Problem(404, "NOT_OFFERED", f"This server does not offer {path}")
         if verb not in verbs:
             allowed = ", ".join(sorted(verbs))

@@ -65,6 +65,12 @@ def conflict(message: str, code: str = "CONFLICT") -> Problem:
     return Problem(409, code, message)
 
 
+def check_unchanged(row: Mapping[str, Any], seen: str | None, what: str) -> None:
+    """Raise `Problem` 409 when something changed since it was seen with the `updated_at` of then; None was not seen."""
+    if seen not in (None, row["updated_at"]):
+        raise conflict(f"The {what} changed at {row['updated_at']}: look at it again, then decide", "CHANGED_MEANWHILE")
+
+
 def forbidden(message: str, code: str = "FORBIDDEN", **extra: Any) -> Problem:
     """Return the 403 for a caller who may not do this."""
     return Problem(403, code, message, **extra)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import signatures
@@ -21,12 +22,13 @@ from .policy_cache import PolicyCache
 from .prices import load_prices
 from .problems import Problem, not_found, unavailable
 from .replay import Replay, check_key
-from .routing.courier import Courier
 from .settings import Settings
 from .signatures import SignatureRefusedError
 from .store.engine import DuplicateError, Store, StoreError
+from .trace_context import span_of
 
 if TYPE_CHECKING:
+    from .routing.courier import Courier
     from .store.engine import Tx
 
 
@@ -38,16 +40,17 @@ class Runtime:
     """
 
     def __init__(self, store: Store, *, settings: Settings | None = None) -> None:
-        from .services import OPERATIONS
+        from .services.governed import ELSEWHERE, OPERATIONS
 
         self.store = store
         self.clock = store.clock
         self.settings = settings or Settings()
-        self.registry = Registry(OPERATIONS)
+        self.registry = Registry(OPERATIONS, _every_operation, ELSEWHERE)
         self.policies = PolicyCache(self.settings.guard_degradation)
         self.prices = load_prices(self.settings.model_prices)
         self.feed = Feed(store)
-        self.courier = Courier(self)
+        self._courier: Courier | None = None
+        self._lock = threading.Lock()
         self.sequencer = Sequencer(store)
 
     @classmethod
@@ -60,9 +63,22 @@ class Runtime:
         chosen = settings or Settings.from_environment()
         return cls(Store.open(url, clock=clock, durability=chosen.durability), settings=chosen)
 
+    @property
+    def courier(self) -> Courier:
+        """What delivers the messages of tasks; most programs have none and never load it."""
+        from .routing.courier import Courier
+
+        with self._lock:
+            if self._courier is None:
+                self._courier = Courier(self)
+            return self._courier
+
     def close(self) -> None:
         """Stop the feed and the courier, link the last events, close every connection; closing twice is harmless."""
-        self.courier.close()
+        with self._lock:
+            courier = self._courier
+        if courier is not None:
+            courier.close()
         self.feed.close()
         self.sequencer.close()
         self.store.close()
@@ -76,8 +92,12 @@ class Runtime:
         query: Mapping[str, Any],
         body: dict[str, Any],
         idempotency_key: str | None = None,
+        traceparent: str | None = None,
     ) -> Answer:
-        """Run one operation for a caller; raises `Problem` for every refusal."""
+        """Run one operation for a caller; raises `Problem` for every refusal.
+
+        `traceparent` is the W3C header of that name: the span in which the caller asks.
+        """
         if not caller.may(operation.role):
             raise Problem(403, "FORBIDDEN", f"{operation.name} needs a key with the role {operation.role}")
         for what, name in params.items():
@@ -98,6 +118,7 @@ class Runtime:
             read_input(operation.body, body) if operation.body else None,
             body,
             signed=signed,
+            trace=span_of(traceparent) if traceparent else {},
         )
         try:
             return self._settle(operation, call, idempotency_key)
@@ -149,6 +170,12 @@ class Runtime:
         if self.store.dialect != "sqlite" or operation.slow:
             return False
         return operation.prepare is None or self.policies.is_local(caller.org_id)
+
+
+def _every_operation() -> Iterable[Operation]:
+    from .services.table import OPERATIONS
+
+    return OPERATIONS
 
 
 def _done(tx: Tx, operation: Operation, call: Invocation) -> Answer:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 FIELDS = frozenset({"_signature", "_nonce", "_signed_at"})
 WINDOW = timedelta(minutes=5)
-_NAMES = ("agent_id", "from_agent_id")
 # What a signature of a key that may not sign is refused with.
 _UNFIT = {
     "revoked": ("KEY_REVOKED", "was revoked"),
@@ -109,14 +108,19 @@ def admit(tx: Tx, call: Invocation, operation: Operation) -> Proof | None:
 
 
 def _agent(call: Invocation, operation: Operation) -> str | None:
-    """The agent that signs: the proven one, else the one that the body names, else the caller's.
+    """The agent whose signature is expected: the proven one, else the one that the body names, else the caller's.
 
     What an administrator's operation names is whom it is about.
     """
     if call.caller.agent_verified or operation.role == "admin":
         return call.caller.agent_id
-    named = next((call.raw[name] for name in _NAMES if call.raw.get(name)), None)
-    return named if isinstance(named, str) else call.caller.agent_id
+    named = call.raw.get(operation.speaker or "agent_id")
+    return named if named and isinstance(named, str) else call.caller.agent_id
+
+
+def _speaks_alone(call: Invocation, operation: Operation) -> bool:
+    """Whether nobody but the expected agent may sign: what is said in its name, and what a proven agent sends."""
+    return operation.speaker is not None or call.caller.agent_verified
 
 
 def _verified(tx: Tx, call: Invocation, operation: Operation, signed: Signed, *, strict: bool) -> Proof:
@@ -124,12 +128,15 @@ def _verified(tx: Tx, call: Invocation, operation: Operation, signed: Signed, *,
     keys = rows.keys(tx, call.caller.org_id, agent_id)
     if operation.signing == "offered":
         keys = [*keys, *_offered(call, agent_id)]
-    seen = Proof(signed.signature, verified=False, agent_id=agent_id, digest=_digest(signed.canonical))
-    if not keys:
-        who = f"The agent {agent_id!r}" if agent_id else "This organisation"
-        raise SignatureRefusedError("AGENT_NOT_REGISTERED", f"{who} has no registered key: pair it", seen, agent_id)
     found = _match(keys, signed, tx.stamp, strict)
+    if found is None and agent_id is not None and not _speaks_alone(call, operation):
+        # The agent that it names is whom it is about: any other of the organisation may have sent it.
+        found = _match(rows.keys(tx, call.caller.org_id, None), signed, tx.stamp, strict)
     if found is None:
+        seen = Proof(signed.signature, verified=False, agent_id=agent_id, digest=_digest(signed.canonical))
+        if not keys:
+            who = f"The agent {agent_id!r}" if agent_id else "This organisation"
+            raise SignatureRefusedError("AGENT_NOT_REGISTERED", f"{who} has no registered key: pair it", seen, agent_id)
         text = "The signature is not of this body and a key of the agent"
         raise SignatureRefusedError("INVALID_AGENT_SIGNATURE", text, seen, agent_id)
     key, form, data = found

@@ -19,12 +19,15 @@ from dashclaw.runtime.problems import Problem
 from dashclaw.runtime.store.engine import StoreError
 
 from .auth import Entrance, Keyring
+from .latency import Latency
 from .limits import HARDENING, Limits
 from .openapi import paths
 from .operations import Operations
 from .problems import json_response, not_routed, problem_response
 from .settings import ServerSettings
 from .stream import Broadcast, stream
+from .web.jobs import Jobs
+from .web.site import Site
 
 if TYPE_CHECKING:
     from dashclaw.runtime.runtime import Runtime
@@ -47,16 +50,22 @@ def create_app(runtime: Runtime, settings: ServerSettings) -> FastAPI:
     """Return the application over a runtime; whoever opened the runtime closes it."""
     entrance = _entrance(runtime, settings)
     broadcast = Broadcast(runtime)
+    latency = Latency()
+    jobs = Jobs()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         broadcast.close()
+        jobs.close()
 
     app = FastAPI(title="DashClaw", version=__version__, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
     app.state.broadcast = broadcast
     app.add_exception_handler(HTTPException, not_routed)
-    app.add_middleware(Operations, runtime=runtime, entrance=entrance, max_body=settings.max_body)
+    app.add_middleware(
+        Site, runtime=runtime, entrance=entrance, broadcast=broadcast, settings=settings, latency=latency, jobs=jobs
+    )
+    app.add_middleware(Operations, runtime=runtime, entrance=entrance, max_body=settings.max_body, latency=latency)
     uploads = {(found.verb, found.path): found.uploads for found in runtime.registry.operations if found.uploads}
     app.add_middleware(Limits, settings=settings, uploads=uploads)
     if settings.cors_origins:
@@ -67,7 +76,7 @@ def create_app(runtime: Runtime, settings: ServerSettings) -> FastAPI:
             allow_headers=_CORS_HEADERS,
             expose_headers=_CORS_EXPOSED,
         )
-    _add_health(app, runtime)
+    _add_health(app, runtime, latency)
     _add_stream(app, entrance, broadcast, settings)
     _describe(app, runtime)
     return app
@@ -82,7 +91,7 @@ def _entrance(runtime: Runtime, settings: ServerSettings) -> Entrance:
     return Entrance(Keyring(runtime, settings.admin_key), workloads, settings.jwt_role)
 
 
-def _add_health(app: FastAPI, runtime: Runtime) -> None:
+def _add_health(app: FastAPI, runtime: Runtime, latency: Latency) -> None:
     @app.get("/api/health", tags=["server"], summary="Whether the server and its database answer", response_model=None)
     async def health() -> Response:
         try:
@@ -90,7 +99,7 @@ def _add_health(app: FastAPI, runtime: Runtime) -> None:
         except StoreError:
             return json_response({"status": "unavailable", "version": __version__, "database": "unavailable"}, 503)
         body = {"status": "ok", "version": __version__, "database": runtime.store.dialect, "time": time}
-        return json_response(body, 200)
+        return json_response({**body, "guard_ms": latency.figures()._asdict()}, 200)
 
 
 def _database_time(runtime: Runtime) -> str:

@@ -26,6 +26,8 @@ CACHE_SECONDS = 1.0
 _MOST_CACHED = 10_000
 _USE_NOTED_SECONDS = 60.0
 SAFE = frozenset({"GET", "HEAD"})
+ENVIRONMENT_KEY = "key_env"
+_ENVIRONMENT = Caller(DEFAULT_ORG, ENVIRONMENT_KEY, "admin", "api_key")
 
 
 def key_of(request: Request) -> str | None:
@@ -66,6 +68,14 @@ class Entrance:
         return Caller(
             subject.org_id, subject.actor_id, self._role, "workload", agent_id=subject.name, agent_verified=True
         )
+
+    def by_key(self, raw: str) -> Caller:
+        """Who an API key stands for; raises `Problem` 401."""
+        return self._keyring.caller(raw, "GET")
+
+    def by_environment(self, key_hash: str) -> Caller | None:
+        """Who the key of the environment stands for, while this is still its hash."""
+        return self._keyring.by_environment(key_hash)
 
     async def _subject(self, request: Request) -> Subject | None:
         token = bearer_of(request)
@@ -129,6 +139,11 @@ class Keyring:
             return False
         return True
 
+    def by_environment(self, key_hash: str) -> Caller | None:
+        """Who the configured key stands for, while this is its hash."""
+        known = self._admin_hash is not None and hmac.compare_digest(key_hash, self._admin_hash)
+        return _ENVIRONMENT if known else None
+
     def _look_up(self, raw: str, hashed: str, now: float) -> Caller:
         with self._runtime.store.read() as tx:
             found = caller_for_key(tx, raw)
@@ -137,7 +152,7 @@ class Keyring:
             return self._keep(hashed, found, now)
         # The stored role comes first: the configured key may be an agent's, as clients read the same variable.
         if self._admin_hash is not None and hmac.compare_digest(hashed, self._admin_hash):
-            return self._keep(hashed, Caller(DEFAULT_ORG, "key_env", "admin", "api_key"), now)
+            return self._keep(hashed, _ENVIRONMENT, now)
         raise Problem(401, "INVALID_API_KEY", "This API key is unknown or revoked")
 
     def _keep(self, hashed: str, caller: Caller, now: float) -> Caller:

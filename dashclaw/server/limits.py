@@ -53,13 +53,14 @@ class Limits:
         # Routes match the path as it was sent, so that an id may hold a quoted slash.
         scope["path"] = scope["raw_path"].decode("ascii")
         started = False
-        extra = [*HARDENING, (b"x-request-id", request_id.encode())]
+        marked = (b"x-request-id", request_id.encode())
 
         async def answer(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], *extra]
+                # Pages have others.
+                message["headers"] = [*message["headers"], *scope.get("dashclaw.hardening", HARDENING), marked]
             await send(message)
 
         try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dashclaw.runtime.inputs import built
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -49,7 +51,7 @@ def _described(operation: Operation, path: str) -> dict[str, Any]:
         for part in path.split("/")
         if part.startswith("{")
     ]
-    query = operation.query.model_json_schema(by_alias=True).get("properties", {})
+    query = built(operation.query).model_json_schema(by_alias=True).get("properties", {})
     parameters += [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in query.items()]
     if operation.writes:
         parameters.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string"}})
@@ -62,7 +64,7 @@ def _described(operation: Operation, path: str) -> dict[str, Any]:
         "responses": _responses(operation),
     }
     if operation.body is not None:
-        schema = operation.body.model_json_schema(by_alias=True)
+        schema = built(operation.body).model_json_schema(by_alias=True)
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return described
 

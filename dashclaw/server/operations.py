@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -15,6 +16,7 @@ from dashclaw.runtime.identity import Origin
 from dashclaw.runtime.origin import CHANNEL_HEADER, CLI
 from dashclaw.runtime.problems import Problem
 
+from .latency import TIMED
 from .problems import json_response, problem_response
 from .together import Together
 from .transfer import download, received
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from dashclaw.runtime.runtime import Runtime
 
     from .auth import Entrance
+    from .latency import Latency
 
 _LONGEST_AGENT = 256
 
@@ -46,11 +49,12 @@ class Operations:
     Pure ASGI before the framework's router: its routes are tried one after the other and cost a third of the request.
     """
 
-    def __init__(self, app: ASGIApp, runtime: Runtime, entrance: Entrance, max_body: int) -> None:
+    def __init__(self, app: ASGIApp, runtime: Runtime, entrance: Entrance, max_body: int, latency: Latency) -> None:
         self._app = app
         self._runtime = runtime
         self._entrance = entrance
         self._max_body = max_body
+        self._latency = latency
         self._together = Together(runtime)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,6 +73,7 @@ class Operations:
         await response(scope, receive, send)
 
     async def _answer(self, operation: Operation, params: dict[str, str], request: Request) -> Response:
+        begun = time.perf_counter()
         try:
             caller = await self._entrance.caller(request, operation.verb)
             if operation.writes:
@@ -83,7 +88,9 @@ class Operations:
         except Problem as problem:
             return problem_response(problem, request.scope["dashclaw.request_id"])
         finally:
-            if operation.name == "revoke_key":
+            if operation.name in TIMED:
+                self._latency.note(time.perf_counter() - begun)
+            elif operation.name == "revoke_key":
                 self._entrance.forget()
 
     async def _receive(
@@ -103,6 +110,7 @@ class Operations:
             query=dict(request.query_params) if request.scope["query_string"] else {},
             body=read_upload(raw, self._max_body) if operation.uploads else read_object(bytes(raw)),
             idempotency_key=request.headers.get("idempotency-key"),
+            traceparent=request.headers.get("traceparent"),
         )
         if isinstance(answer.body, Download):
             return download(answer.body)

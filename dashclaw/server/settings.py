@@ -13,6 +13,8 @@ from dashclaw.runtime.bootstrap import DEFAULT_ORG
 from dashclaw.runtime.identity import Role
 from dashclaw.runtime.store.connect import without_password
 
+from .oidc_settings import OidcSettings
+
 LOOPBACK_NAMES = frozenset({"localhost"})
 
 
@@ -24,6 +26,8 @@ class ServerSettings(NamedTuple):
     `jwt_issuers` are those whose tokens for `jwt_audience` are believed; `jwt_jwks_url` is where the keys of the only
     one are, otherwise the issuer is asked. A token acts in the organisation `jwt_org`, or in the one that its claim
     `jwt_org_claim` names, with the role `jwt_role`.
+    `public_url` is where people find the server, for what leads back to it; else it is what their browser asked for.
+    `oidc` is the provider at which people sign in.
     `max_body` is bytes, `stop_seconds` how long a stop waits for requests that run.
     """
 
@@ -44,6 +48,8 @@ class ServerSettings(NamedTuple):
     jwt_org: str = DEFAULT_ORG
     jwt_org_claim: str | None = None
     jwt_role: Role = "member"
+    public_url: str | None = None
+    oidc: OidcSettings | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> ServerSettings:
@@ -62,6 +68,8 @@ class ServerSettings(NamedTuple):
             "jwt_org_claim": environment.get("DASHCLAW_JWT_ORG_CLAIM") or None,
             "jwt_role": environment.get("DASHCLAW_JWT_ROLE") or None,
             "cors_origins": _several(environment, "DASHCLAW_CORS_ORIGINS"),
+            "public_url": environment.get("DASHCLAW_PUBLIC_URL", "").rstrip("/") or None,
+            "oidc": OidcSettings.from_environment(environment),
         }
         found |= {name: value for name, value in given.items() if value is not None}
         return cls(**{name: value for name, value in found.items() if value is not None}).checked()
@@ -79,6 +87,7 @@ class ServerSettings(NamedTuple):
                 f"Without DASHCLAW_ADMIN_KEY the server only binds to a loopback address, not to {self.host}"
             )
         self._check_tokens()
+        self._check_people()
         return self
 
     def _check_tokens(self) -> None:
@@ -95,6 +104,15 @@ class ServerSettings(NamedTuple):
                 protected_url(url)
             except ValueError as error:
                 raise ConfigurationError(f"DASHCLAW_JWT_*: {error}") from None
+
+    def _check_people(self) -> None:
+        if self.public_url is not None and urlsplit(self.public_url).scheme not in ("http", "https"):
+            raise ConfigurationError(f"DASHCLAW_PUBLIC_URL begins with https://, not {self.public_url!r}")
+        if self.oidc is not None:
+            try:
+                protected_url(self.oidc.issuer)
+            except ValueError as error:
+                raise ConfigurationError(f"DASHCLAW_OIDC_ISSUER: {error}") from None
 
     @property
     def loopback(self) -> bool:

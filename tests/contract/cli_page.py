@@ -17,7 +17,8 @@ HEAD = """# The command line
 
 Installing the package gives the command `dashclaw`; `python -m dashclaw` is the same.
 Every command works on an embedded database (`--db`) or a server (`--url`), except `serve`, `db` and most of `evidence`,
-which are about a database itself. Results go to stdout, everything else to stderr.
+which are about a database itself. Results go to stdout, everything else to stderr. The commands that stay open, and
+completion, have [a page of their own](guides/terminal.md).
 
 ## Where a command looks
 
@@ -36,19 +37,25 @@ A database is a file, `sqlite:///file.db` or `postgresql://user@host/name`. The 
 
 | code | meaning |
 |---|---|
-| 0 | done; of `guard`: allow or warn; of `serve`: stopped on request |
-| 1 | refused or failed, as stderr says in one line; of `scan`: something was found; of `evidence verify`: not intact |
-| 2 | wrongly called, as stderr shows; of `hook`: the call must not run; of `evidence verify`: could not be checked |
+| 0 | done; of `guard`: allow or warn; of `serve`: stopped on request; \
+of `watch`, `top` and `approvals watch`: left with `q`, or `--timeout` is over; \
+of `doctor`: nothing is wrong |
+| 1 | refused or failed, as stderr says in one line; of `scan`: something was found; of `evidence verify`: not intact; \
+of `doctor`: something should be looked at |
+| 2 | wrongly called, as stderr shows; of `hook`: the call must not run; of `evidence verify`: could not be checked; \
+of `doctor`: something does not work |
 | 3 | of `guard`: a person has to approve; of `pair`: nobody decided in time |
 | 4 | of `guard`: blocked; of `pair`: denied |
 | 130 | interrupted with Ctrl-C |
+| 129, 143 | a full screen whose terminal was closed, or that was asked to end (SIGHUP, SIGTERM) |
 
 ## For programs
 
-With `--json` stdout holds one JSON document, as the server's API gives it. `approvals watch` writes one document per
-line, `serve` one line when it listens. Errors are JSON on stderr: `error`, `code`, `status`, `details`.
-Tables are for people and may change; they hold no colours, and characters with which an agent could steer the terminal
-are spelt out (`\\x1b`).
+With `--json` stdout holds one JSON document, as the server's API gives it. `watch` and `approvals watch` write one
+document per line as it comes, `top` one per look, `serve` one line when it listens. Errors are JSON on stderr: `error`,
+`code`, `status`, `details`. Tables are for people and may change; they hold no colours. What has colours in a terminal
+(`watch`, full screens) has none anywhere else, nor with `NO_COLOR`; what an agent could steer the terminal with
+is spelt out (`\\x1b`).
 """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shlex
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from dashclaw import DashClaw
 from dashclaw.cli import main, parser
 from dashclaw.cli.guard import EXIT_CODES
 
+NOBODY = "https://127.0.0.1:9/x"
 COMMANDS = list(commands(parser()))
 PUBLIC_KEY = """-----BEGIN PUBLIC KEY-----
 MCowBQYDK2VwAyEAAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=
@@ -37,8 +39,16 @@ def test_every_exit_code_of_the_guard_is_listed() -> None:
     assert [code for code in (0, 1, 2, 130, *EXIT_CODES.values()) if f"\n| {code} | " not in listed] == []
 
 
+@pytest.fixture(scope="module", autouse=True)
+def reachable() -> Iterator[None]:
+    """Let a webhook be on this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DASHCLAW_ALLOW_PRIVATE_WEBHOOKS", "true")
+        yield
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, reachable: None) -> Path:
     """A folder as the page takes it for granted: a database, an action that waits and one that ended, a key, a text."""
     found = tmp_path_factory.mktemp("page")
     (found / "notes.txt").write_text("The meeting is at ten")
@@ -50,10 +60,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         decision = agent.guard({"action_type": "deploy"})
         agent.create_agent_schedule("forge", "Nightly build", "30 2 * * *")
         message = agent.broadcast("The tests are green")
+        agent.request("POST", "/api/orgs/org_default/keys", body={"label": "operator", "role": "admin"})
         made = agent.request("POST", "/api/orgs/org_default/keys", body={"label": "laptop"})["api_key"]
+        agent.request("POST", "/api/people", body={"email": "ben@example.com"})
         pairing = agent.create_pairing(PUBLIC_KEY, "Ed25519")["pairing"]
         identity = agent.register_identity("forge", PUBLIC_KEY, "Ed25519")["identity"]
-        hook = agent.create_webhook("https://hooks.example.com/x")["webhook"]
+        hook = agent.create_webhook(NOBODY)["webhook"]
     (found / "message_id").write_text(message["message_id"])
     (found / "key_id").write_text(made["id"])
     (found / "webhook_id").write_text(hook["id"])

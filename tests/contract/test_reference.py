@@ -25,6 +25,7 @@ def test_every_method_is_described_with_an_example_that_calls_it(page: Page) -> 
     assert set(examples(page.slug)) == {method.name for method in page.methods}
 
 
+@pytest.mark.refused("hooks.example.com", "agents.example.com")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.slug)
 def test_the_examples_of_a_page_run(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -32,8 +32,8 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def served(database: str, *, clock: Clock = utc_now, **settings: object) -> Iterator[Served]:
-    """Serve a database until the block ends."""
+def served(database: str, *, clock: Clock = utc_now, listen: int = 0, **settings: object) -> Iterator[Served]:
+    """Serve a database until the block ends, on any port unless `listen` says which."""
     # Webhooks of the tests lead to this machine.
     engine = EngineSettings.from_environment()._replace(allow_private_webhooks=True)
     runtime = Runtime.open(database, settings=engine, clock=clock)
@@ -44,7 +44,8 @@ def served(database: str, *, clock: Clock = utc_now, **settings: object) -> Iter
             agent, _ = new_key(tx, SYSTEM, "member", "agent")
         app = create_app(runtime, ServerSettings(**settings))  # type: ignore[arg-type]
         sock = socket.socket()
-        sock.bind(("127.0.0.1", 0))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", listen))
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=2))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
         thread.start()

@@ -112,6 +112,7 @@ def cases() -> Iterator[Any]:
             yield pytest.param(kind, way, style, page, id=f"{page.parent.name}/{page.stem}-{kind}-{way}-{style}")
 
 
+@pytest.mark.refused("hooks.example.com", "agents.example.com")
 @pytest.mark.parametrize(("kind", "way", "style", "page"), list(cases()))
 def test_every_documented_example_runs(
     kind: str, way: str, style: str, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,48 +13,11 @@ import pytest
 
 from dashclaw import DashClaw, RetryPolicy
 from dashclaw import _governor as governing
+from tests.network.fixture import stays_on_this_machine, watched
+
+__all__ = ["stays_on_this_machine", "watched"]
 
 NOBODY = "http://127.0.0.1:9"
-
-
-@pytest.fixture(autouse=True)
-def only_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fail a test that asks for any other machine, also where the framework swallows the error."""
-    asked: list[str] = []
-    connect, connect_ex, resolve = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
-
-    def checked(host: Any) -> None:
-        if not _is_loopback(host):
-            asked.append(str(host))
-            raise ConnectionRefusedError(f"A test may not reach {host}")
-
-    def guarded(real: Callable[..., Any]) -> Callable[..., Any]:
-        def reach(self: socket.socket, address: Any) -> Any:
-            if self.family in (socket.AF_INET, socket.AF_INET6):
-                checked(address[0])
-            return real(self, address)
-
-        return reach
-
-    def resolved(host: Any, *args: Any, **kwargs: Any) -> Any:
-        checked(host)
-        return resolve(host, *args, **kwargs)
-
-    monkeypatch.setattr(socket.socket, "connect", guarded(connect))
-    monkeypatch.setattr(socket.socket, "connect_ex", guarded(connect_ex))
-    monkeypatch.setattr(socket, "getaddrinfo", resolved)
-    yield
-    assert asked == [], "the test asked for other machines"
-
-
-def _is_loopback(host: Any) -> bool:
-    name = host.decode() if isinstance(host, bytes) else host
-    if name in (None, "", "localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(str(name).partition("%")[0]).is_loopback
-    except ValueError:
-        return False
 
 
 @pytest.fixture(autouse=True)
@@ -65,10 +27,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CREWAI_STORAGE_DIR", str(tmp_path / "crewai"))
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    """An embedded database: `drop_*` is forbidden, `send_mail` needs a person."""
-    place = tmp_path / "dashclaw.db"
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database that each test gets a copy of: making one takes longer than most tests."""
+    place = tmp_path_factory.mktemp("prepared") / "dashclaw.db"
     with DashClaw.local(place, agent_id="agent", starter_policies=False) as claw:
         for name, kind, types in (
             ("No drops", "block_action_type", ["drop_*"]),
@@ -77,6 +39,12 @@ def database(tmp_path: Path) -> Path:
             body = {"name": name, "policy_type": kind, "rules": {"action_types": types}}
             claw.request("POST", "/api/policies", body=body)
     return place
+
+
+@pytest.fixture
+def database(prepared: Path, tmp_path: Path) -> Path:
+    """An embedded database: `drop_*` is forbidden, `send_mail` needs a person."""
+    return Path(shutil.copy(prepared, tmp_path))
 
 
 @pytest.fixture

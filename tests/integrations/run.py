@@ -1,126 +1,183 @@
 """Proves the integrations on the real frameworks: an environment of its own for each framework and version.
 
-    python tests/integrations/run.py [--only langchain] [--fresh] [-- arguments of pytest]
+    python tests/integrations/run.py [--only langchain] [--fresh] [--remove] [--unlocked] [-- arguments of pytest]
 
 environments.ini holds a section for each environment. `extra` is the extra of dashclaw, `tests` the files or folders
-under tests/integrations, `pins` the exact versions. `python` names another interpreter, such as python3.12. `--only`
-takes the beginning of a section's name. Environments lie in .venv-integrations and are made again when their section,
-their extra or the version of Python has changed. The exit code is 1 when anything failed.
+under tests/integrations (test_import.py runs in each), `pins` the exact versions of the framework; what it depends on
+has the versions in locked/, which `--unlocked` writes anew. `python` names another interpreter, such as python3.12.
+`--only` takes the beginning of a section's name. Environments lie in .venv-integrations and are made again when their
+section, their extra, their locked versions or the version of Python has changed. Two run at a time, and each has a
+quarter of an hour. The exit code is 1 when anything failed.
 """
 
 from __future__ import annotations
 
 import argparse
 import configparser
-import hashlib
+import contextlib
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+from installing import HERE, ROOT, Environment, install
+
+EVERYWHERE = ["test_import.py"]
 ENVIRONMENTS = ROOT / ".venv-integrations"
-ALWAYS = ["pytest>=8", "pytest-timeout>=2.3"]
 
 
-class Environment(NamedTuple):
-    """One row of the table."""
+class Result(NamedTuple):
+    """What became of an environment; `output` is what was printed where it failed. Times are in seconds."""
 
     name: str
-    extra: str
-    tests: list[str]
-    pins: list[str]
-    python: str
+    line: str
+    output: str
+    install: float
+    tests: float
 
-    @property
-    def folder(self) -> Path:
-        """Where it is installed."""
-        return ENVIRONMENTS / self.name
-
-    @property
-    def binary(self) -> Path:
-        """Its interpreter."""
-        return self.folder / "bin" / "python"
-
-    def stamp(self) -> str:
-        """Return what changes whenever it has to be made again."""
-        extra = re.search(rf"^{re.escape(self.extra)} = \[.*?\]$", (ROOT / "pyproject.toml").read_text(), re.M | re.S)
-        known = [self.extra, *self.pins, self.python, sys.version, extra.group() if extra else ""]
-        return hashlib.sha256("\n".join(known).encode()).hexdigest()
+    def __str__(self) -> str:
+        verdict = "FAILED" if self.output else "ok"
+        return f"{self.name:26} {verdict:7} {self.install:7.0f} s {self.tests:6.0f} s  {self.line}"
 
 
-def table() -> list[Environment]:
-    """Return the rows of environments.ini."""
+class Programs:
+    """The programs that run now, each with its children; `stop` ends them all and keeps new ones from starting."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._over = False
+
+    def run(self, command: list[str], variables: Mapping[str, str], seconds: float) -> tuple[int, str]:
+        """Return the exit code and what was printed, also when the time is over."""
+        with self._lock:
+            if self._over:
+                return 1, "interrupted"
+            try:
+                program = subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env=dict(variables),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                return 1, f"{command[0]}: {error}"
+            self._running.add(program)
+        try:
+            output, _ = program.communicate(timeout=max(seconds, 0))
+        except subprocess.TimeoutExpired:
+            _kill(program)
+            output, _ = program.communicate()
+            return 1, f"{output}\nended after {seconds:.0f} s: the time of this environment is over"
+        finally:
+            with self._lock:
+                self._running.discard(program)
+        return program.returncode, output
+
+    def stop(self) -> None:
+        """End everything."""
+        with self._lock:
+            self._over = True
+            for program in self._running:
+                _kill(program)
+
+
+def _kill(program: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(program.pid, signal.SIGKILL)
+
+
+def table(file: Path, folder: Path) -> list[Environment]:
+    """Return the rows of a file such as environments.ini."""
     parser = configparser.ConfigParser()
-    parser.read_string((HERE / "environments.ini").read_text())
+    parser.read_string(file.read_text())
     return [
         Environment(
-            name, row["extra"], row["tests"].split(), row["pins"].split(), row.get("python", fallback=sys.executable)
+            name=name,
+            extra=row["extra"],
+            tests=[*row["tests"].split(), *EVERYWHERE],
+            pins=row["pins"].split(),
+            python=row.get("python", fallback=sys.executable),
+            folder=folder / name,
         )
         for name, row in ((name, parser[name]) for name in parser.sections())
     ]
 
 
-def install(environment: Environment, fresh: bool) -> str:
-    """Make the environment unless it is there; return what went wrong, or nothing."""
-    stamp = environment.folder / ".installed"
-    if not fresh and stamp.is_file() and stamp.read_text() == environment.stamp():
-        return ""
-    shutil.rmtree(environment.folder, ignore_errors=True)
-    pip = [str(environment.binary), "-m", "pip", "install", "-qq"]
-    for command in (
-        [environment.python, "-m", "venv", str(environment.folder)],
-        [*pip, "--editable", f"{ROOT}[local,{environment.extra}]", *environment.pins, *ALWAYS],
-    ):
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode:
-            return f"{' '.join(command)}\n{done.stdout}{done.stderr}"
-    stamp.write_text(environment.stamp())
-    return ""
+def prove(environment: Environment, asked: argparse.Namespace, programs: Programs) -> Result:
+    """Install an environment and run its tests, within its time."""
+    began = time.monotonic()
+
+    def run(command: list[str], variables: Mapping[str, str]) -> tuple[int, str]:
+        return programs.run(command, variables, began + asked.seconds - time.monotonic())
+
+    try:
+        trouble = install(environment, run, fresh=asked.fresh, unlocked=asked.unlocked)
+        installed = time.monotonic()
+        if trouble:
+            return Result(environment.name, "could not be installed", trouble, installed - began, 0)
+        pytest = [str(environment.binary), "-m", "pytest", "-q", "--tb=short", "-c", str(HERE / "pytest.ini")]
+        places = [str(HERE / place) for place in environment.tests]
+        code, output = run([*pytest, "-p", "no:cacheprovider", *asked.arguments, *places], os.environ)
+    finally:
+        if asked.remove:
+            shutil.rmtree(environment.folder, ignore_errors=True)
+    trouble = (output or f"exit code {code}") if code else ""
+    counts = re.findall(r"^=* ?(\d+ \w+.* in [\d.]+s.*?) ?=*$", output, re.M)
+    line = counts[-1] if counts else f"exit code {code}"
+    return Result(environment.name, line, trouble, installed - began, time.monotonic() - installed)
 
 
-def prove(environment: Environment, arguments: list[str]) -> tuple[str, str]:
-    """Run the tests; return the last line of pytest, and all it said where it failed."""
-    command = [str(environment.binary), "-m", "pytest", "-q", "-c", str(HERE / "pytest.ini"), "-p", "no:cacheprovider"]
-    places = [str(HERE / place) for place in environment.tests]
-    done = subprocess.run(
-        [*command, *arguments, *places],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    lines = done.stdout.strip().splitlines() or [f"exit code {done.returncode}"]
-    return lines[-1].strip("= "), done.stdout if done.returncode else ""
-
-
-def main() -> int:
-    """Make and prove what was asked for, and print a line for each environment."""
+def parsed() -> argparse.Namespace:
+    """Return what was asked for."""
     parser = argparse.ArgumentParser(description="Prove the integrations on the real frameworks.")
     parser.add_argument("--only", default="", help="the beginning of the names of environments")
     parser.add_argument("--fresh", action="store_true", help="make the environments again")
+    parser.add_argument("--remove", action="store_true", help="remove each environment once it is tested")
+    parser.add_argument("--unlocked", action="store_true", help="take the newest dependencies, and lock those")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="environments at a time")
+    parser.add_argument("--seconds", type=float, default=900, help="how long an environment may take in all")
+    parser.add_argument("--table", type=Path, default=HERE / "environments.ini", help="the file of the environments")
+    parser.add_argument("--folder", type=Path, default=ENVIRONMENTS, help="where they are installed")
     parser.add_argument("arguments", nargs="*", help="arguments of pytest, after --")
-    asked = parser.parse_args()
-    chosen = [found for found in table() if found.name.startswith(asked.only)]
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Prove what was asked for; print what failed as it comes, and a line for each environment at the end."""
+    asked = parsed()
+    known = table(asked.table, asked.folder)
+    chosen = [found for found in known if found.name.startswith(asked.only)]
     if not chosen:
-        print(f"No environment is called {asked.only!r}; there are: {', '.join(found.name for found in table())}")
+        print(f"No environment is called {asked.only!r}; there are: {', '.join(found.name for found in known)}")
         return 2
-    failed = 0
-    for environment in chosen:
-        began = time.monotonic()
-        trouble = install(environment, asked.fresh)
-        installed = time.monotonic()
-        line, output = ("could not be installed", trouble) if trouble else prove(environment, asked.arguments)
-        failed += bool(output)
-        if output:
-            print(output)
-        took = f"install {installed - began:.0f} s, tests {time.monotonic() - installed:.0f} s"
-        print(f"{environment.name:28} {'FAILED' if output else 'ok':7} {line} ({took})", flush=True)
+    began, programs, results = time.monotonic(), Programs(), {}
+    # So that what runs is ended where this is.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    pool = ThreadPoolExecutor(asked.jobs)
+    try:
+        for done in as_completed([pool.submit(prove, environment, asked, programs) for environment in chosen]):
+            result = done.result()
+            results[result.name] = result
+            print(f"{result.output}\n" * bool(result.output) + str(result), flush=True)
+    finally:
+        programs.stop()
+        pool.shutdown(cancel_futures=True)
+    failed = [result for result in results.values() if result.output]
+    print(f"\n{'environment':26} {'':7} {'install':>9} {'tests':>8}")
+    print(*(results[environment.name] for environment in chosen), sep="\n")
+    print(f"\n{len(results) - len(failed)} of {len(results)} passed in {(time.monotonic() - began) / 60:.1f} minutes")
     return 1 if failed else 0
 
 

@@ -125,7 +125,9 @@ def _middleware(calls: Calls, running: contextvars.ContextVar[bool], base: Any, 
 
         async def on_tool_execution(self, call_next: Callable[..., Awaitable[Any]], event: Any, context: Any) -> Any:
             def make() -> ToolCall:
-                return ToolCall(event.name, event.serialized_arguments, agent_name=self._name)
+                return ToolCall(
+                    event.name, event.serialized_arguments, agent_name=self._name, call_id=getattr(event, "id", None)
+                )
 
             def refuse(gate: Gate) -> Any:
                 if calls.governor.on_block == "raise":

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from dashclaw._regex import regex
 from dashclaw._tool_calls import ToolCall
 
 _COMMANDS = ("command", "cmd", "script")
 # A longer command cannot be looked through in the time there is.
 _LONGEST = 200_000
 # What cannot be taken back, wherever it stands in a line of a shell.
-_DESTRUCTIVE = re.compile(
+_DESTRUCTIVE = regex(
     r"(?:^|[\s;&|(`/])(?:rm|rmdir|shred|unlink|wipefs|mkfs[.\w]*|dd|truncate)\s"
     r"|\bfind\b.{0,500}\s-delete\b"
     r"|\bgit\b.{0,200}\b(?:push\s.{0,200}(?:--force|-f\b|--delete|\s\+)|reset\s+--hard|clean\s+-\w*[fdx])"
@@ -21,7 +22,7 @@ _DESTRUCTIVE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 # An agent that loosens what governs it.
-_OWN_RULES = re.compile(
+_OWN_RULES = regex(
     r"\bdashclaw\b.{0,200}\b(?:approve|uninstall|install|policies|keys|evidence\s+erase)\b"
     r"|\.(?:claude|gemini)[\\/]+settings|\.codex[\\/]+(?:hooks|config)|managed-settings",
     re.IGNORECASE | re.DOTALL,

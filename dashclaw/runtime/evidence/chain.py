@@ -36,7 +36,22 @@ def record(seq: int, event: Sequence[Any], committed: bytes) -> str:
 
     `event` has id, created_at, event, actor_type, actor_id, agent_id, resource_type and resource_id.
     """
-    event_id, at, name, actor_type, actor_id, agent_id, resource_type, resource_id = event
+    return line_of(committed, seq, *event)
+
+
+def line_of(
+    committed: bytes,
+    seq: int,
+    event_id: int,
+    at: str,
+    name: str,
+    actor_type: str,
+    actor_id: str,
+    agent_id: str | None,
+    resource_type: str,
+    resource_id: str,
+) -> str:
+    """The record of an event whose columns are at hand."""
     text = encode_basestring_ascii
     agent = "null" if agent_id is None else text(agent_id)
     return (

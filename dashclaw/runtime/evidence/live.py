@@ -1,4 +1,4 @@
-"""Compares live rows with what was recorded about them: actions, policies, API keys, agents' keys."""
+"""Compares live rows with what was recorded about them: actions, policies, API keys, people, agents' keys."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import select
 
-from dashclaw._json import compact
-
 from ..action_rows import action_row
 from ..keys import key_check
+from ..people import told as person_told
 from ..public_keys import read_public_key
-from ..store import actions as action_store
 from ..store import evidence as rows
 from ..store.engine import decode
-from ..store.tables import actions, api_keys, identities, policies
+from ..store.tables import actions, api_keys, identities, people, policies
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -62,17 +60,21 @@ def _key_now(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**row, "metadata": row["metadata"] or {}, "check": key_check(row["id"], row["key_hash"])}
 
 
+def _action_now(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**action_row(row), "row": row["row"]}
+
+
+ACTION = _Kind(
+    "action",
+    actions,
+    "action",
+    "action_id",
+    ("action.created",),
+    rows.ACTION_TOLD,
+    lambda data: data,
+    _action_now,
+)
 _KINDS = (
-    _Kind(
-        "action",
-        actions,
-        "action",
-        "action_id",
-        ("action.created",),
-        ("action.created", "action.updated"),
-        lambda data: data,
-        action_row,
-    ),
     _Kind("policy", policies, "policy", "id", ("policy.updated",), ("policy.updated",), _policy_told, dict),
     _Kind(
         "API key",
@@ -84,6 +86,16 @@ _KINDS = (
         lambda data: data,
         _key_now,
         frozenset({"last_used_at"}),
+    ),
+    _Kind(
+        "person",
+        people,
+        "person",
+        "id",
+        ("person.created",),
+        ("person.created", "person.updated", "person.disabled"),
+        lambda data: data,
+        person_told,
     ),
     _Kind(
         "identity",
@@ -100,7 +112,7 @@ _KINDS = (
 
 
 def compare_rows(tx: Tx, org_id: str, findings: Findings, pruned_until: str) -> int:
-    """Compare the live rows of the organisation, those of decisions left out; returns how many.
+    """Compare the live rows of the organisation, those of decisions and actions left out; returns how many.
 
     `pruned_until` is the moment up to which retention removed events; empty for none.
     """
@@ -117,7 +129,7 @@ def _records(tx: Tx, org_id: str, findings: Findings, kind: _Kind, pruned_until:
             data = last.get(row[kind.identity])
             if data is None and row["created_at"] <= pruned_until:
                 continue
-            if (detail := _fault(kind, row, data)) is not None:
+            if (detail := fault(kind, row, data)) is not None:
                 findings.add("row", None, f"{kind.what} {row[kind.identity]} {detail}")
     for gone in _gone(tx, org_id, kind):
         findings.add("row", None, f"{kind.what} {gone} is gone")
@@ -125,9 +137,6 @@ def _records(tx: Tx, org_id: str, findings: Findings, kind: _Kind, pruned_until:
 
 
 def _pages(tx: Tx, org_id: str, kind: _Kind) -> Iterator[list[dict[str, Any]]]:
-    if kind.table is actions:
-        yield from action_store.walk(tx, org_id, PAGE)
-        return
     column = kind.table.c[kind.identity]
     after = ""
     while True:
@@ -139,7 +148,8 @@ def _pages(tx: Tx, org_id: str, kind: _Kind) -> Iterator[list[dict[str, Any]]]:
         after = page[-1][kind.identity]
 
 
-def _fault(kind: _Kind, row: Mapping[str, Any], data: str | None) -> str | None:
+def fault(kind: _Kind, row: Mapping[str, Any], data: str | None) -> str | None:
+    """What is wrong with a row by the data of the newest event about it; None for nothing."""
     if data is None:
         return "was never recorded"
     try:
@@ -151,9 +161,11 @@ def _fault(kind: _Kind, row: Mapping[str, Any], data: str | None) -> str | None:
     now = kind.now(row)
     if told.items() <= now.items():
         return None
-    now = json.loads(compact(now))
+    now = json.loads(json.dumps(now, default=repr))
     other = sorted(name for name, value in told.items() if name not in kind.moves and now.get(name, value) != value)
-    return f"differs from what was last recorded in {', '.join(other)}" if other else None
+    # The digest covers columns that are not told.
+    named = [name for name in other if name != "row"] or other
+    return f"differs from what was last recorded in {', '.join(named)}" if named else None
 
 
 def _gone(tx: Tx, org_id: str, kind: _Kind) -> Iterator[str]:

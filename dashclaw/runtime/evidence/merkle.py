@@ -43,16 +43,19 @@ class Frontier:
         self.extend((leaf,))
 
     def extend(self, leaves: Iterable[bytes]) -> Frontier:
-        """Add leaves by their hashes; returns itself."""
-        roots, size = self._roots, self.size
-        for leaf in leaves:
-            below = size
-            size += 1
-            while below & 1:
-                leaf = sha256(b"\x01" + roots.pop() + leaf).digest()
-                below >>= 1
-            roots.append(leaf)
-        self.size = size
+        """Add leaves by their hashes, one level of the tree after the other; returns itself."""
+        nodes, roots, below = list(leaves), self._roots, self.size
+        self.size += len(nodes)
+        edge = []
+        while nodes:
+            if below & 1:
+                nodes.insert(0, roots.pop())
+            if len(nodes) & 1:
+                edge.append(nodes.pop())
+            pairs = iter(nodes)
+            nodes = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+            below >>= 1
+        roots.extend(reversed(edge))
         return self
 
     def root(self) -> bytes:

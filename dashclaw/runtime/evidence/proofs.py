@@ -112,15 +112,15 @@ def _signed(row: Mapping[str, Any]) -> dict[str, str]:
 def check_proof(path: Path, key: str | None) -> tuple[dict[str, Any], list[str]]:
     """Check a proof that was written to a file: what it states, and what is wrong with it.
 
-    `key` is the id of a key or a file with it, known from elsewhere; without it the keys in the file are believed.
+    `key` is the id of a key that is known from elsewhere; without it the keys in the file are believed.
     Raises `CannotCheckError` when the file holds no proof.
     """
-    from .auditor.verify import CannotCheckError, pinned_key, trusted_keys
+    from .auditor.verify import CannotCheckError, trusted_keys
 
     wrong: list[str] = []
     try:
         proof = json.loads(path.read_text(encoding="utf-8"))
-        keys = trusted_keys(proof["keys"], pinned_key(key), wrong.append)
+        keys = trusted_keys(proof["keys"], key, wrong.append)
         if proof["kind"] == "entry":
             _check_entry(proof, keys, wrong)
         else:

@@ -12,8 +12,8 @@ from dashclaw._json import compact
 from ..action_rows import action_row
 from ..clock import moment
 from ..policy_sets import BadPolicySetError, checked, read_policy
+from ..store import action_digests, history, policy_sets
 from ..store import actions as action_rows
-from ..store import history, policy_sets
 from ..store import loops as loop_rows
 from ..store.decisions import row_digest
 from ..store.engine import decode
@@ -104,7 +104,8 @@ class _Replay:
             self.missing.append("The event of its creation is gone; the intent is read from the oldest event left")
         if len(self.logged) == history.MOST_EVENTS:
             self.missing.append(f"Only its first {history.MOST_EVENTS:,} events are shown")
-        self._compare("action", self.action_id, data_of(self.logged[-1]), action_row(self.row) if self.row else None)
+        stored = {**action_row(self.row), "row": self._digest()} if self.row else None
+        self._compare("action", self.action_id, data_of(self.logged[-1]), stored)
         said = self._said(first)
         yield from self._parent(said)
         yield intent_step(first, said)
@@ -119,6 +120,9 @@ class _Replay:
             *map(erasure_step, self.erasures),
         ]
         yield from sorted(later, key=lambda step: int(step.event["id"]))
+
+    def _digest(self) -> str:
+        return action_digests.digest(self.tx, self.org_id, self.action_id)
 
     def _said(self, first: Event) -> Mapping[str, Any]:
         """What the first event says or, where its text was erased, the next one that says anything."""
@@ -280,7 +284,10 @@ class _Replay:
         """Note where a stored row is not what its last event says."""
         found: dict[str, Any] = {"record": {"type": kind, "id": record_id}, "problem": "missing", "fields": []}
         if stored is not None:
-            found |= {"problem": "differs", "fields": _differing(told, json.loads(compact(dict(stored))))}
+            fields = _differing(told, json.loads(compact(dict(stored))))
+            # The digest of the row differs whenever a field of it does.
+            named = [field for field in fields if field["name"] != "row"]
+            found |= {"problem": "differs", "fields": named or fields}
         if stored is None or found["fields"]:
             self.differences.append(found)
 

@@ -43,7 +43,7 @@ _OUTCOME = (
 _DECISION = ("decision", "reasons", "warnings", "risk_score", "risk_breakdown", "facts", "degraded")
 _VOTE = ("by", "name", "role", "approver_roles", "at", "from", "how", "reason", "digest")
 # What every change touches, and what is shown another way.
-_UNTOLD = frozenset({"updated_at", "id", "approved_by", "approval", "status", "resolution"})
+_UNTOLD = frozenset({"updated_at", "id", "approved_by", "approval", "row", "status", "resolution"})
 _ERASED = {"erased": True}
 _FINAL = frozenset({"completed", "failed", "cancelled", "blocked"})
 _ENDS = {"completed": ("Completed", "good"), "failed": ("Failed", "bad"), "cancelled": ("Cancelled", "neutral")}

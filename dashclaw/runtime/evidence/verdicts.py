@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..store import decisions as decision_store
 from ..store import evidence as rows
 from ..store.tables import DECISION_ERASED
+from .told import Told, digest_in
 
 if TYPE_CHECKING:
     from ..store.engine import Tx
@@ -17,8 +18,6 @@ PAGE = 1000
 # An event of a wrong time does not bring the whole table into memory.
 _MOST_WAITING = 20 * PAGE
 _NEVER = "~"  # after every moment
-# Data is our own flat and compact JSON, in which a quote within a value is escaped.
-_ROW = re.compile('"row":"([0-9a-f]{64})"')
 
 
 class Verdicts:
@@ -31,27 +30,30 @@ class Verdicts:
         self._tx = tx
         self._org_id = org_id
         self._findings = findings
-        self._sets = sets
+        self._sets = sets | {decision_store.NOTHING}
         self._pages = decision_store.walk(tx, org_id, PAGE)
         # What is told of a decision when it is erased takes the place of what was told when it was made.
-        self._erased = {name: _digest(data) for name, data in rows.told_by(tx, org_id, DECISION_ERASED)}
+        self._erased = {name: digest_in(data) for name, data in rows.told_by(tx, org_id, DECISION_ERASED)}
         self._pruned_before = rows.decisions_pruned_before(tx, org_id)
         self._told: dict[str, tuple[str | None, str]] = {}
         self._rows: dict[str, tuple[str, str]] = {}
         self._told_until = self._rows_until = ""
         self.seen = 0
 
-    def tell(self, decision_id: str, data: str | None, at: str) -> None:
-        """Take what the event of a decision says; `data` is None when only its record is left."""
-        digest = self._erased[decision_id] if decision_id in self._erased else _digest(data)
-        row = self._rows.get(decision_id)
-        # What an earlier release told has no digest, nor has what was removed.
-        if row is not None and digest in (None, row[0]):
-            del self._rows[decision_id]
-        else:
-            self._told[decision_id] = digest, at
-        if at > self._told_until:
-            self._told_until = at
+    def tell(self, events: Iterable[Told]) -> None:
+        """Take what events say of decisions, in their order."""
+        told, waiting, erased, until = self._told, self._rows, self._erased, self._told_until
+        for decision_id, data, at in events:
+            digest = erased[decision_id] if decision_id in erased else digest_in(data)
+            row = waiting.get(decision_id)
+            # What an earlier release told has no digest, nor has what was removed.
+            if row is not None and digest in (None, row[0]):
+                del waiting[decision_id]
+            else:
+                told[decision_id] = digest, at
+            if at > until:
+                until = at
+        self._told_until = until
 
     def settle(self) -> None:
         """Read the rows up to the last moment told, and give up on those that would have come by now."""
@@ -63,13 +65,8 @@ class Verdicts:
                 if at >= self._pruned_before:
                     self._findings.add("row", None, f"decision {decision_id} is gone")
 
-    def end(self, after: int) -> None:
-        """Take what was told after an event, read the rows that are left, and find fault with what has no match."""
-        while tail := rows.decision_events(self._tx, self._org_id, after, PAGE):
-            for _, *event in tail:
-                self.tell(*event)
-            after = tail[-1][0]
-            self.settle()
+    def end(self) -> None:
+        """Read the rows that are left, and find fault with what has no match."""
         while self._take_page():
             pass
         self.settle()
@@ -82,22 +79,17 @@ class Verdicts:
         if page is None:
             self._rows_until = _NEVER
             return False
-        told, waiting = self._told, self._rows
+        told, waiting, sets = self._told, self._rows, self._sets
         for decision_id, at, policy_set, digest in page:
             found = told.get(decision_id)
             if found is not None and found[0] in (None, digest):
                 del told[decision_id]
             else:
                 waiting[decision_id] = digest, at
-            if policy_set is not None and policy_set not in self._sets:
-                self._sets.add(policy_set)
+            if policy_set not in sets:
+                sets.add(policy_set)
                 detail = f"the policy set {policy_set[:16]}… of {decision_id} is gone"
                 self._findings.add("policy", None, detail)
         self._rows_until = page[-1][1]
         self.seen += len(page)
         return True
-
-
-def _digest(data: str | None) -> str | None:
-    found = _ROW.search(data) if isinstance(data, str) else None
-    return None if found is None else found[1]

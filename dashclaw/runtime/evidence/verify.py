@@ -12,12 +12,14 @@ from ..store import evidence as rows
 from ..store import policy_sets as policy_rows
 from ..store.erasure import ERASED_DATA
 from ..store.tables import DECISION_MADE, policy_sets, policy_versions
-from .chain import genesis, record
+from .actions import Actions
+from .chain import genesis, line_of
 from .checkpoints import Checkpoint
 from .findings import Findings, Report
 from .live import compare_rows
 from .merkle import Frontier
 from .spans import Spans
+from .told import Told
 from .trust import Trust
 from .verdicts import Verdicts
 
@@ -55,14 +57,14 @@ def verify(
     with store.read() as tx:
         findings = Findings()
         sets = _check_policies(tx, org_id, findings)
-        verdicts = Verdicts(tx, org_id, findings, sets) if live_rows else None
-        walk = _Walk(tx, org_id, findings, Trust(rows.keys(tx), trusted, findings), anchors, verdicts)
+        live = _Live(tx, org_id, findings, sets) if live_rows else None
+        walk = _Walk(tx, org_id, findings, Trust(rows.keys(tx), trusted, findings), anchors, live)
         walk.run(progress)
         walk.check_end()
         compared = 0
-        if verdicts is not None:
-            verdicts.end(walk.event_id)
-            compared = verdicts.seen + compare_rows(tx, org_id, findings, walk.pruned_until)
+        if live is not None:
+            compared = live.end(walk.event_id, walk.pruned_until)
+            compared += compare_rows(tx, org_id, findings, walk.pruned_until)
         count, first, last = rows.tail_span(tx, org_id, walk.event_id)
         return Report(
             org_id=org_id,
@@ -82,6 +84,47 @@ def verify(
         )
 
 
+class _Live:
+    """The rows that are compared while the chain is walked, and what a part of it told of them."""
+
+    def __init__(self, tx: Tx, org_id: str, findings: Findings, sets: set[str]) -> None:
+        self._tx = tx
+        self._org_id = org_id
+        self._verdicts = Verdicts(tx, org_id, findings, sets)
+        self._actions = Actions(tx, org_id, findings)
+        self.decided: list[Told] = []
+        self.acted: list[Told] = []
+
+    def tell(self, name: str, record_id: Any, data: str | None, at: Any) -> None:
+        """Take one event, whatever it is about; SQLite keeps a value of any type in any column."""
+        if not isinstance(record_id, str) or not isinstance(at, str):
+            return
+        if name == DECISION_MADE:
+            self.decided.append((record_id, data, at))
+        elif name in rows.ACTION_TOLD:
+            self.acted.append((record_id, data, at))
+
+    def settle(self) -> None:
+        """Compare what can be compared by now."""
+        self._verdicts.tell(self.decided)
+        self._actions.tell(self.acted)
+        self.decided.clear()
+        self.acted.clear()
+        self._verdicts.settle()
+        self._actions.settle()
+
+    def end(self, after: int, pruned_until: str) -> int:
+        """Take what was told after an event, and compare the rest; returns how many rows there were."""
+        while tail := rows.told_after(self._tx, self._org_id, after, PAGE):
+            for _, name, *told in tail:
+                self.tell(name, *told)
+            after = tail[-1][0]
+            self.settle()
+        self._verdicts.end()
+        self._actions.end(pruned_until)
+        return self._verdicts.seen + self._actions.seen
+
+
 class _Walk:
     """One pass over the entries, from the first to the last."""
 
@@ -92,13 +135,13 @@ class _Walk:
         findings: Findings,
         trust: Trust,
         anchors: Sequence[Checkpoint],
-        verdicts: Verdicts | None,
+        live: _Live | None,
     ) -> None:
         self.tx = tx
         self.org_id = org_id
         self.findings = findings
         self.trust = trust
-        self.verdicts = verdicts
+        self.live = live
         self.anchors = sorted(anchors, key=lambda kept: kept.read()["size"])
         self.tree = Frontier()
         self.before = genesis(org_id)
@@ -126,8 +169,8 @@ class _Walk:
                 self._check(checkpoint, size)
             self._entries(page[start:])
             self._look_for_inserted(page)
-            if self.verdicts is not None:
-                self.verdicts.settle()
+            if self.live is not None:
+                self.live.settle()
             seq = last
             progress(seq, max(seq, expected))
 
@@ -142,20 +185,40 @@ class _Walk:
 
     def _entries(self, page: Sequence[tuple[Any, ...]]) -> None:
         before, following = self.before, self.tree.size + 1
-        links = []
-        for seq, event_id, salt, committed, linked, kept, *event, data in page:
+        links: list[bytes] = []
+        decided: list[Told] = []
+        acted: list[Told] = []
+        for (
+            seq,
+            event_id,
+            salt,
+            committed,
+            linked,
+            kept,
+            known_id,
+            at,
+            name,
+            kind,
+            actor,
+            agent,
+            about,
+            of,
+            data,
+        ) in page:
             if seq != following and not self.gaps:
                 self._gap(following, seq)
             following += 1
             try:
-                if event[1] is None:
+                if at is None:
                     line = self._kept_record(seq, event_id, kept)
                 else:
-                    line = record(seq, event, committed)
-                    if salt is None or event[2] in _EXCUSES or sha256(salt + data.encode()).digest() != committed:
-                        self._look_at(seq, event_id, salt, committed, event[2], data)
-                    if event[2] == DECISION_MADE and self.verdicts is not None:
-                        self.verdicts.tell(event[7], data, event[1])
+                    line = line_of(committed, seq, known_id, at, name, kind, actor, agent, about, of)
+                    if salt is None or sha256(salt + data.encode()).digest() != committed or name in _EXCUSES:
+                        self._look_at(seq, event_id, salt, committed, name, data)
+                    if name == DECISION_MADE:
+                        decided.append((of, data, at))
+                    elif name in rows.ACTION_TOLD:
+                        acted.append((of, data, at))
                 holds = line is None or sha256(b"\x00" + before + line.encode()).digest() == linked
             except (TypeError, AttributeError):
                 # SQLite keeps a value of any type in any column.
@@ -164,6 +227,9 @@ class _Walk:
                 self.findings.add("relinked", seq, f"event {event_id} or its link is not what was linked")
             before = linked if type(linked) is bytes else b""
             links.append(before)
+        if self.live is not None:
+            self.live.decided += decided
+            self.live.acted += acted
         if page:
             self.tree.extend(links)
             self.before, self.event_id = before, page[-1][1]
@@ -200,14 +266,17 @@ class _Walk:
             self.findings.add("relinked", seq, "its record cannot be read")
             return None
         self.pruned_until = max(self.pruned_until, at)
-        if name == DECISION_MADE and self.verdicts is not None:
-            self.verdicts.tell(resource_id, None, at)
+        if self.live is not None:
+            self.live.tell(name, resource_id, None, at)
         return line
 
     def _look_for_inserted(self, page: Sequence[tuple[Any, ...]]) -> None:
         known = {row[1] for row in page if row[7] is not None}
         first, last = self.seen, page[-1][1]
         self.seen = last
+        if len(known) == last - first and min(known) > first and max(known) == last:
+            # Every id in between is that of a linked event.
+            return
         if rows.events_between(self.tx, self.org_id, first, last) == len(known):
             return
         for event_id in rows.event_ids_between(self.tx, self.org_id, first, last):

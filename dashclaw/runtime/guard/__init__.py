@@ -8,6 +8,7 @@ from .compile import Broken, Needs, PolicySet, RateLimitNeed, RemoteNeed, compil
 from .decide import Decision, decide, preliminary
 from .facts import Facts, RemoteAnswer
 from .policy import DECISIONS, POLICY_TYPES, SEVERITY, Policy, PolicyType, check_policy
+from .reach import Doubt, doubts
 from .remote_url import is_public_address, why_not_public
 from .risk import score_risk
 from .starter import STARTER_POLICIES
@@ -23,6 +24,7 @@ __all__ = [
     "Broken",
     "BudgetNeed",
     "Decision",
+    "Doubt",
     "Facts",
     "Needs",
     "Policy",
@@ -34,6 +36,7 @@ __all__ = [
     "check_policy",
     "compile_policies",
     "decide",
+    "doubts",
     "is_approver_role",
     "is_public_address",
     "preliminary",

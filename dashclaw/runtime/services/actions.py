@@ -13,16 +13,16 @@ from ..action_rows import action_row
 from ..approvers import AGENTS_WISH
 from ..clock import stamp
 from ..decisions import body_digest, decide_and_record
-from ..inputs import Flag, Goal, Line, Name, Page, Prose, Score, Short, Systems
+from ..inputs import Flag, Goal, Line, Name, Page, Prose, Score, Short, Systems, normal_time
 from ..lifecycle import publish
 from ..operations import Answer, Invocation, Operation
 from ..problems import conflict, invalid, not_found
 from ..redaction import redact_fields
 from ..store import actions as rows
+from ..store.connect import DuplicateError, translated
 from .agents import touch
 from .guard import ActionType, WaitSeconds, prepare_decision
-from .outcomes import FINAL_FROM_AGENT, TEXTS, OutcomeFields, estimated_cost, expire_first, normal_time
-from .trace import trace
+from .outcomes import FINAL_FROM_AGENT, TEXTS, OutcomeFields, estimated_cost, expire_first
 
 if TYPE_CHECKING:
     from ..store.engine import Tx
@@ -80,14 +80,22 @@ def create(tx: Tx, call: Invocation) -> Answer:
         raise invalid("agent_id", "is required: name the agent that acts")
     if replayed := _replay(tx, call, body):
         return replayed
-    action_id = _new_id(tx, call, body)
+    action_id = _new_id(body)
     context = {**body.given(), **body.unknown}
     decision = decide_and_record(tx, call, context, agent_id, action_id)
     row, security = _new_row(tx, call, body, agent_id, action_id, decision)
-    rows.insert(tx, row)
+    _insert(tx, row)
     touch(tx, call.caller, agent_id, body.agent_name)
-    publish(tx, call.caller, "action.created", row)
-    return _created(row, decision, security, body.warnings())
+    shown = publish(tx, call.caller, "action.created", row)
+    return _created(row, shown, decision, security, body.warnings())
+
+
+def _insert(tx: Tx, row: Mapping[str, Any]) -> None:
+    try:
+        with translated():
+            rows.insert(tx, row)
+    except DuplicateError:
+        raise conflict(f"The action_id {row['action_id']!r} is taken") from None
 
 
 def _replay(tx: Tx, call: Invocation, body: ActionInput) -> Answer | None:
@@ -106,13 +114,11 @@ def _replay(tx: Tx, call: Invocation, body: ActionInput) -> Answer | None:
     return Answer({**answer, "decision": decision}, 200)
 
 
-def _new_id(tx: Tx, call: Invocation, body: ActionInput) -> str:
+def _new_id(body: ActionInput) -> str:
     if body.action_id is None:
         return f"act_{uuid.uuid4()}"
     if not body.action_id.strip() or body.action_id in RESERVED:
         raise invalid("action_id", f"{body.action_id!r} is reserved; choose another or leave it out")
-    if rows.find(tx, call.caller.org_id, body.action_id) is not None:
-        raise conflict(f"The action_id {body.action_id!r} is taken")
     return body.action_id
 
 
@@ -121,7 +127,7 @@ def _new_row(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     given, security = redact_fields(body.given(), TEXTS)
     proof = call.proof
-    metadata = {**(given.get("metadata") or {}), **body.unknown}
+    metadata = {**call.trace, **(given.get("metadata") or {}), **body.unknown}
     row: dict[str, Any] = dict.fromkeys(_PLAIN)
     row |= {name: given[name] for name in _PLAIN if name in given}
     row |= estimated_cost(call, row)
@@ -212,10 +218,14 @@ def _approval_seconds(tx: Tx, call: Invocation) -> int:
 
 
 def _created(
-    row: Mapping[str, Any], decision: Mapping[str, Any], security: Mapping[str, Any], warnings: list[str]
+    row: Mapping[str, Any],
+    shown: Mapping[str, Any],
+    decision: Mapping[str, Any],
+    security: Mapping[str, Any],
+    warnings: list[str],
 ) -> Answer:
     wire = {name: value for name, value in decision.items() if name != "digest"}
-    answer = {"action": action_row(row), "action_id": row["action_id"], "decision": wire, "security": security}
+    answer = {"action": shown, "action_id": row["action_id"], "decision": wire, "security": security}
     if warnings:
         answer["warnings"] = warnings
     if row["status"] == "blocked":
@@ -261,6 +271,8 @@ def show(tx: Tx, call: Invocation) -> dict[str, Any]:
 
 def show_trace(tx: Tx, call: Invocation) -> dict[str, Any]:
     """One action with everything it hangs together with."""
+    from .trace import trace
+
     row = _found(tx, call)
     return {"action": action_row(row), "trace": trace(tx, row)}
 
@@ -284,6 +296,7 @@ OPERATIONS = (
         status=201,
         prepare=prepare_decision,
         signing="required",
+        speaker="agent_id",
     ),
     Operation(
         "get_actions",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..clock import moment, stamp
-from ..inputs import Page, Short
+from ..inputs import Page, Short, normal_time
 from ..operations import Invocation, Operation
 from ..problems import invalid
 from ..store import activity as rows
@@ -53,15 +52,8 @@ def _filters(query: ActivityPage) -> dict[str, Any]:
     found["resource_type"] = query.resource_type or query.type
     for name in ("before", "after"):
         if (text := getattr(query, name)) is not None:
-            found[name] = _time(name, text)
+            found[name] = normal_time(name, text)
     return {name: value for name, value in found.items() if value is not None}
-
-
-def _time(field: str, text: str) -> str:
-    try:
-        return stamp(moment(text))
-    except (ValueError, OverflowError):
-        raise invalid(field, "must be an ISO-8601 time, for example 2026-01-31T12:00:00Z") from None
 
 
 def _wire(row: dict[str, Any]) -> dict[str, Any]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
+from pydantic import StringConstraints
+
+from ..clock import ago
 from ..identity import Caller
-from ..inputs import Input, Name, Page, Short
+from ..inputs import Flag, Input, Name, Page, Short
 from ..operations import Invocation, Operation
 from ..problems import invalid
 from ..store import agents as rows
@@ -13,15 +17,26 @@ from ..store import agents as rows
 if TYPE_CHECKING:
     from ..store.engine import Tx
 
+SILENT_MINUTES = 10
+Presence = Annotated[str, StringConstraints(max_length=32)]
+
 
 class Heartbeat(Input):
     """A sign of life."""
 
     agent_id: Short | None = None
     agent_name: Name | None = None
-    status: Short = "online"
+    status: Presence = "online"
     current_task_id: Short | None = None
     metadata: dict[str, Any] | None = None
+
+
+class AgentPage(Page):
+    """Which agents to list; `counts` adds what each has done, `search` looks in ids and names."""
+
+    agent_id: Short | None = None
+    search: Short | None = None
+    counts: Flag = False
 
 
 def touch(tx: Tx, caller: Caller, agent_id: str, agent_name: str | None) -> None:
@@ -56,10 +71,22 @@ def heartbeat(tx: Tx, call: Invocation) -> dict[str, Any]:
 
 
 def listing(tx: Tx, call: Invocation) -> dict[str, Any]:
-    """Agents, the last heard first."""
-    found, total = rows.page(tx, call.caller.org_id, call.query.size, call.query.offset)
-    more = call.query.offset + len(found) < total
-    return {"agents": found, "total": total, "limit": call.query.size, "offset": call.query.offset, "has_more": more}
+    """Agents, the last heard first, each with its presence: its status, or "silent" where it is not heard any more."""
+    query: AgentPage = call.query
+    org_id = call.caller.org_id
+    found, total = rows.page(tx, org_id, query.agent_id, query.search, query.size, query.offset)
+    silent = ago(tx.now, minutes=SILENT_MINUTES)
+    shown = [{**row, "presence": _presence(row, silent)} for row in found]
+    if query.counts:
+        counts = rows.counts(tx, org_id, [row["agent_id"] for row in found])
+        shown = [{**row, **counts[row["agent_id"]]} for row in shown]
+    more = query.offset + len(found) < total
+    return {"agents": shown, "total": total, "limit": query.size, "offset": query.offset, "has_more": more}
+
+
+def _presence(row: Mapping[str, Any], silent: str) -> str:
+    status: str = row["status"]
+    return "silent" if status != "offline" and row["last_heartbeat_at"] < silent else status
 
 
 def _row(tx: Tx, caller: Caller, agent_id: str, said: dict[str, Any]) -> dict[str, Any]:
@@ -69,7 +96,14 @@ def _row(tx: Tx, caller: Caller, agent_id: str, said: dict[str, Any]) -> dict[st
 
 OPERATIONS = (
     Operation(
-        "heartbeat", "POST", "/api/agents/heartbeat", heartbeat, "Say that an agent is alive", "agents", body=Heartbeat
+        "heartbeat",
+        "POST",
+        "/api/agents/heartbeat",
+        heartbeat,
+        "Say that an agent is alive",
+        "agents",
+        body=Heartbeat,
+        speaker="agent_id",
     ),
-    Operation("get_agents", "GET", "/api/agents", listing, "List agents", "agents", query=Page, role="readonly"),
+    Operation("get_agents", "GET", "/api/agents", listing, "List agents", "agents", query=AgentPage, role="readonly"),
 )

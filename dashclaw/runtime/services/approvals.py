@@ -7,25 +7,30 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..action_rows import action_row
 from ..approvers import folded, needs_of, origin_row, person_of, progress, remaining, roles_of, wanted_roles
-from ..inputs import Input, Prose
+from ..inputs import Input, Prose, Short
 from ..lifecycle import expire, expired_problem, publish
 from ..operations import Answer, Invocation, Operation
 from ..problems import conflict, forbidden, not_found
 from ..redaction import redact_fields
 from ..store import actions as rows
 from ..store import approvals as votes
-from ..store import orgs
+from ..store import orgs, people, waiting
 
 if TYPE_CHECKING:
     from ..identity import Caller
+    from ..problems import Problem
     from ..store.engine import Tx
 
 
 class ApprovalInput(Input):
-    """The decision of a person."""
+    """The decision of a person.
+
+    `if_updated_at` is the `updated_at` of the action as the person saw it: a decision about anything newer is refused.
+    """
 
     decision: Literal["allow", "deny"]
     reasoning: Prose | None = None
+    if_updated_at: Short | None = None
 
 
 def decide(tx: Tx, call: Invocation) -> dict[str, Any] | Answer:
@@ -38,16 +43,15 @@ def decide(tx: Tx, call: Invocation) -> dict[str, Any] | Answer:
     if row is None:
         raise not_found("action", call.params["action_id"])
     own = _is_own(tx, call.caller, row)
-    _check_approver(tx, call, row, own)
-    if row["status"] != "pending_approval":
-        if row["approval_status"] == "expired":
-            raise expired_problem(row)
-        raise conflict(
-            f"The action does not wait for approval: it is {row['resolution'] or row['status']}", "NOT_PENDING"
-        )
+    if refused := _approver_refused(tx, call, row, own, body.decision):
+        raise refused
+    if refused := _state_refused(row):
+        raise refused
     if row["approval_expires_at"] <= tx.stamp:
         problem = expired_problem(expire(tx, row))
         return Answer(problem.body(), problem.status)
+    if body.if_updated_at not in (None, row["updated_at"]):
+        raise conflict(f"The action changed at {row['updated_at']}: look at it again, then decide", "ACTION_CHANGED")
     given, security = redact_fields({"reasoning": body.reasoning}, ("reasoning",))
     if not _voted(row, call.caller, body.decision):
         row = _vote(tx, call.caller, row, body.decision, given["reasoning"], own)
@@ -55,35 +59,64 @@ def decide(tx: Tx, call: Invocation) -> dict[str, Any] | Answer:
 
 
 def _is_own(tx: Tx, caller: Caller, row: Mapping[str, Any]) -> bool:
-    """Whether the caller created the action: by this key, by another one of the same operator, or as its agent."""
+    """Whether the caller created the action: by this key, as the same person in another way, or as its agent."""
     if row["created_by"] == caller.actor_id or (caller.agent_verified and caller.agent_id == row["agent_id"]):
         return True
-    key = orgs.find_key(tx, caller.org_id, row["created_by"]) if caller.operator else None
-    if key is None or key["operator"] is None or caller.operator is None:
-        return False
-    return folded(key["operator"]) == folded(caller.operator)
+    maker = _operator(tx, caller.org_id, row["created_by"]) if caller.operator else None
+    return maker is not None and folded(maker) == folded(caller.operator or "")
 
 
-def _check_approver(tx: Tx, call: Invocation, row: Mapping[str, Any], own: bool) -> None:
+def _operator(tx: Tx, org_id: str, actor_id: str) -> str | None:
+    """The person behind a key, or who signed in; None when nobody is known."""
+    found = orgs.find_key(tx, org_id, actor_id)
+    if found is not None:
+        name: str | None = found["operator"]
+        return name
+    person = people.PEOPLE.find(tx, org_id, actor_id)
+    return None if person is None else str(person["email"])
+
+
+def refusal(tx: Tx, call: Invocation, row: Mapping[str, Any], decision: str) -> Problem | None:
+    """Why the caller's decision about an action would be refused now; None when it would be taken."""
+    if not call.caller.may("member"):
+        return forbidden("You may only look: deciding takes the role member or admin")
+    refused = _approver_refused(tx, call, row, _is_own(tx, call.caller, row), decision) or _state_refused(row)
+    if refused is None and row["approval_expires_at"] <= tx.stamp:
+        return expired_problem(row)
+    if refused is None and any(vote["person"] == person_of(call.caller) for vote in row["votes"]):
+        return conflict("You have decided about the action already; other people have to", "ALREADY_VOTED")
+    return refused
+
+
+def _state_refused(row: Mapping[str, Any]) -> Problem | None:
+    if row["status"] == "pending_approval":
+        return None
+    if row["approval_status"] == "expired":
+        return expired_problem(row)
+    return conflict(f"The action does not wait for approval: it is {row['resolution'] or row['status']}", "NOT_PENDING")
+
+
+def _approver_refused(tx: Tx, call: Invocation, row: Mapping[str, Any], own: bool, decision: str) -> Problem | None:
     settings = call.runtime.policies.get(tx, call.caller.org_id).settings
     allowed = settings.get("self_approval", call.caller.self_approval)
     roles, wanted = roles_of(call.caller), wanted_roles(needs_of(row))
     command = f"dashclaw approvals approve {row['action_id']}"
     if not roles or (own and not allowed):
-        raise forbidden(
+        return forbidden(
             "An agent cannot approve its own action: an operator's key has to",
             "APPROVER_IDENTITY_REQUIRED",
             command=command,
         )
     # Any operator may stop an action; releasing it takes the people whom the policies name.
-    stops = call.body.decision == "deny" and call.caller.may("admin")
+    stops = decision == "deny" and call.caller.may("admin")
     if wanted and not stops and roles.isdisjoint(wanted):
-        raise forbidden(
+        return forbidden(
             f"This action needs an approver with the role {' or '.join(wanted)}",
             "APPROVER_ROLE_REQUIRED",
             approver_roles=wanted,
             command=command,
         )
+    return None
 
 
 def _voted(row: Mapping[str, Any], caller: Caller, decision: str) -> bool:
@@ -147,7 +180,21 @@ def _changes(tx: Tx, row: Mapping[str, Any], vote: Mapping[str, Any], missing: i
     return changes
 
 
+def count_waiting(tx: Tx, call: Invocation) -> dict[str, Any]:
+    """How much waits for people, as a number that is cheap to ask for."""
+    return {"approvals": waiting.approvals(tx, call.caller.org_id)}
+
+
 OPERATIONS = (
+    Operation(
+        "count_waiting",
+        "GET",
+        "/api/waiting",
+        count_waiting,
+        "Count what waits for people",
+        "approvals",
+        role="readonly",
+    ),
     Operation(
         "approve_action",
         "POST",

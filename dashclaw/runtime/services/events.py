@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from ..feed import events_after, last_event
-from ..inputs import Page
+from ..feed import cursor_before, events_after, last_event
+from ..inputs import Page, Short, normal_time
 from ..operations import Invocation, Operation
 
 if TYPE_CHECKING:
@@ -15,20 +15,31 @@ if TYPE_CHECKING:
 
 
 class EventPage(Page):
-    """`after` is the id of the last event seen."""
+    """`after` is the id of the last event seen; `since` is a time instead, of which the first events are wanted."""
 
     default: ClassVar[int] = 100
 
     after: Annotated[int, Field(ge=0, le=2**62)] = 0
+    since: Short | None = None
 
 
 def listing(tx: Tx, call: Invocation) -> dict[str, Any]:
     """The events after a cursor, oldest first."""
     query: EventPage = call.query
-    found = events_after(tx, call.caller.org_id, query.after, query.size)
-    cursor = found[-1]["id"] if found else query.after
+    after = query.after
+    since = normal_time("since", query.since)
+    if since is not None:
+        after = max(after, cursor_before(tx, call.caller.org_id, since))
+    found = events_after(tx, call.caller.org_id, after, query.size)
+    cursor = found[-1]["id"] if found else after
     newest = last_event(tx, call.caller.org_id)
-    return {"events": found, "last_event_id": cursor, "limit": query.size, "has_more": cursor < newest}
+    return {
+        "events": found,
+        "last_event_id": cursor,
+        "newest_event_id": newest,
+        "limit": query.size,
+        "has_more": cursor < newest,
+    }
 
 
 OPERATIONS = (

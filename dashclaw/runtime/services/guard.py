@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field, StringConstraints
 
 from ..decisions import decide_and_record
-from ..inputs import Flag, Goal, Input, Items50, Line, Page, Score, Short, Systems
+from ..inputs import Flag, Goal, Input, Items50, Line, Page, Score, Short, Systems, normal_time
 from ..operations import Invocation, Operation
 from ..problems import not_found
 from ..reevaluation import reevaluate
-from ..remote_checks import fetch_answers
 from ..store import decisions as rows
+from ..store.decision_search import search
 
 if TYPE_CHECKING:
     from ..guard import RemoteAnswer
@@ -51,6 +51,18 @@ class DecisionPage(Page):
 
     agent_id: Short | None = None
     decision: Short | None = None
+    action_type: Short | None = None
+    policy_id: Short | None = None
+    system: Short | None = None
+    risk_min: int | None = Field(default=None, ge=0, le=100)
+    risk_max: int | None = Field(default=None, ge=0, le=100)
+    since: Short | None = None
+    until: Short | None = None
+    degraded: Flag | None = None
+    search: Line | None = None
+
+
+_COUNTED = ("agent_id", "decision")
 
 
 def prepare_decision(runtime: Runtime, call: Invocation) -> dict[str, RemoteAnswer] | None:
@@ -61,6 +73,8 @@ def prepare_decision(runtime: Runtime, call: Invocation) -> dict[str, RemoteAnsw
         governance = runtime.policies.get(tx, call.caller.org_id)
     if not governance.policies.asks_remotes:
         return None
+    from ..remote_checks import fetch_answers
+
     context = {**call.raw, "agent_id": call.raw.get("agent_id") or call.caller.agent_id}
     return fetch_answers(runtime, call.caller.org_id, governance, context)
 
@@ -80,12 +94,21 @@ def evaluate(tx: Tx, call: Invocation) -> dict[str, Any]:
 
 
 def history(tx: Tx, call: Invocation) -> dict[str, Any]:
-    """Decisions, newest first."""
+    """Decisions, newest first.
+
+    Filters other than the agent and the decision look through the newest 50,000; `searched_since` tells when that
+    leaves older ones out, and `total` then counts up to 10,000.
+    """
     query: DecisionPage = call.query
     org_id = call.caller.org_id
-    filters = {"agent_id": query.agent_id, "decision": query.decision}
-    found = rows.page(tx, org_id, **filters, size=query.size, offset=query.offset)
-    total = rows.total(tx, org_id, **filters)
+    filters = _filters(query)
+    since = None
+    if filters.keys() <= set(_COUNTED):
+        asked = {name: filters.get(name) for name in _COUNTED}
+        found = rows.page(tx, org_id, **asked, size=query.size, offset=query.offset)
+        total = rows.total(tx, org_id, **asked)
+    else:
+        found, total, since = search(tx, org_id, filters, query.size, query.offset)
     day = rows.last_day(tx, org_id)
     return {
         "decisions": [{**row, "reason": next(iter(row["reasons"] or row["warnings"] or []), None)} for row in found],
@@ -99,7 +122,16 @@ def history(tx: Tx, call: Invocation) -> dict[str, Any]:
         "limit": query.size,
         "offset": query.offset,
         "has_more": query.offset + len(found) < total,
+        **({} if since is None else {"searched_since": since}),
     }
+
+
+def _filters(query: DecisionPage) -> dict[str, Any]:
+    found = {name: value for name, value in query.given().items() if value is not None}
+    for name in ("since", "until"):
+        if name in found:
+            found[name] = normal_time(name, found[name])
+    return {name: value for name, value in found.items() if name not in ("limit", "offset")}
 
 
 def show(tx: Tx, call: Invocation) -> dict[str, Any]:
@@ -123,6 +155,7 @@ OPERATIONS = (
         query=GuardQuery,
         prepare=prepare_decision,
         signing="required",
+        speaker="agent_id",
     ),
     Operation(
         "get_guard_decisions",

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ..inputs import Flag, Goal, Input, Page, Short
+from ..inputs import Flag, Goal, Input, Page, Short, normal_time
 from ..operations import Invocation, Operation
 from ..problems import conflict, invalid, not_found
 from ..public_keys import PublicKey, read_public_key, validity
 from ..redaction import redact_fields
 from ..store import pairing as rows
 from .loops import answer_with_warnings, paging
-from .outcomes import normal_time
 
 if TYPE_CHECKING:
     from ..store.engine import Tx

@@ -89,6 +89,11 @@ def listing(tx: Tx, call: Invocation) -> dict[str, Any]:
     return {"threads": [thread_row(row) for row in found], **paging(tx, query, len(found), total)}
 
 
+def show(tx: Tx, call: Invocation) -> dict[str, Any]:
+    """One thread."""
+    return {"thread": thread_row(_find(tx, call, call.params["thread_id"]))}
+
+
 def end(tx: Tx, call: Invocation) -> dict[str, Any]:
     """Resolve a thread; said again it changes nothing, and a summary is never lost."""
     body: ThreadEnd = call.body
@@ -153,6 +158,7 @@ OPERATIONS = (
         "messages",
         body=ThreadInput,
         status=201,
+        speaker="created_by",
     ),
     Operation(
         "get_message_threads",
@@ -162,6 +168,15 @@ OPERATIONS = (
         "List message threads",
         "messages",
         query=ThreadPage,
+        role="readonly",
+    ),
+    Operation(
+        "get_message_thread",
+        "GET",
+        "/api/messages/threads/{thread_id}",
+        show,
+        "Show a message thread",
+        "messages",
         role="readonly",
     ),
     Operation(

@@ -188,12 +188,20 @@ OPERATIONS = (
         body=MessageInput,
         status=201,
         uploads=ATTACHED,
+        speaker="from_agent_id",
     ),
     Operation(
         "get_inbox", "GET", "/api/messages", listing, "List messages", "messages", query=MessagePage, role="readonly"
     ),
     Operation(
-        "mark_messages", "PATCH", "/api/messages", mark, "Mark messages as read or archive them", "messages", Marking
+        "mark_messages",
+        "PATCH",
+        "/api/messages",
+        mark,
+        "Mark messages as read or archive them",
+        "messages",
+        body=Marking,
+        speaker="agent_id",
     ),
     Operation(
         "get_message",

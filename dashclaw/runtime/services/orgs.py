@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from ..guard import ADMIN_ROLE, MAX_APPROVER_ROLES, is_approver_role
-from ..inputs import Flag, Input, Name, Page
+from ..approvers import checked_roles
+from ..guard import MAX_APPROVER_ROLES
+from ..inputs import Flag, Input, Name, Page, Short
 from ..keys import key_check, new_key
 from ..operations import Invocation, Operation
-from ..problems import Problem, conflict, invalid, not_found
+from ..problems import Problem, check_unchanged, conflict, not_found
 from ..store import orgs as rows
 from .guard import WaitSeconds
 from .loops import answer_with_warnings, paging
@@ -32,7 +33,10 @@ class OrgInput(Input):
 
 
 class OrgChange(Input):
-    """What of an organisation can change."""
+    """What of an organisation can change.
+
+    `if_updated_at` is the `updated_at` that was seen: a change of anything newer is refused.
+    """
 
     name: NonEmpty | None = None
     kill_switch: Flag | None = None
@@ -41,6 +45,7 @@ class OrgChange(Input):
     approval_seconds: WaitSeconds | None = None
     signatures: Literal["off", "optional", "required"] | None = None
     signature_form: Literal["compatible", "strict"] | None = None
+    if_updated_at: Short | None = None
 
 
 class KeyInput(Input):
@@ -86,6 +91,7 @@ def change(tx: Tx, call: Invocation) -> dict[str, Any]:
     """Rename the organisation or change its settings, which take effect at once everywhere."""
     found = _org(tx, call, call.params["org_id"])
     given = call.body.given()
+    check_unchanged(found, given.pop("if_updated_at", None), "organisation")
     settings = {name: value for name, value in given.items() if name in _SETTINGS}
     if not given:
         raise Problem(400, "VALIDATION_FAILED", "Nothing to change: give name or a setting", details=list(_SETTINGS))
@@ -121,23 +127,9 @@ def create_key(tx: Tx, call: Invocation) -> dict[str, Any]:
         body.label,
         metadata=body.unknown or None,
         operator=body.operator,
-        approver_roles=_approver_roles(body),
+        approver_roles=checked_roles(body.approver_roles or (), body.role),
     )
     return answer_with_warnings({"api_key": _secret(raw, key), "key": key}, call.body)
-
-
-def _approver_roles(body: KeyInput) -> list[str]:
-    roles = sorted(set(body.approver_roles or ()))
-    for role in roles:
-        if role == ADMIN_ROLE or not is_approver_role(role):
-            raise invalid(
-                "approver_roles",
-                f"{role!r:.80} is no group of approvers: lower-case letters, digits and . _ - (the role admin is given"
-                " with role)",
-            )
-    if roles and body.role == "readonly":
-        raise invalid("approver_roles", "do not go with the role readonly, which decides nothing")
-    return roles
 
 
 def revoke_key(tx: Tx, call: Invocation) -> dict[str, Any]:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from ..action_rows import action_row
-from ..clock import moment, stamp
+from ..clock import moment
 from ..episodes import learn
-from ..inputs import Amount, Count, Flag, Input, Items50, Items100, Prose, Short
-from ..lifecycle import check_outcome, expire_due, publish
-from ..operations import Invocation, Operation
+from ..inputs import Amount, Count, Flag, Input, Items50, Items100, Prose, Short, normal_time
+from ..lifecycle import check_outcome, expire, expire_due, publish
+from ..operations import Answer, Invocation, Operation
 from ..prices import dollars
-from ..problems import conflict, invalid, not_found
+from ..problems import Problem, conflict, invalid, not_found
 from ..redaction import redact_fields
 from ..store import actions as rows
 
@@ -62,15 +61,25 @@ class OutcomeInput(OutcomeFields):
     start_once: Flag | None = None
 
 
-def record_outcome(tx: Tx, call: Invocation) -> dict[str, Any]:
+def record_outcome(tx: Tx, call: Invocation) -> dict[str, Any] | Answer:
     """Change fields and, where the lifecycle allows, the status; a final action only takes what was empty.
 
     With `start_once` the approval of the action must be unused: of several who start it, one succeeds.
     """
-    body: OutcomeInput = call.body
     row = rows.lock(tx, call.caller.org_id, call.params["action_id"])
     if row is None:
         raise not_found("action", call.params["action_id"])
+    if row["approval_status"] != "pending" or row["approval_expires_at"] > tx.stamp:
+        return _change(tx, call, row)
+    try:
+        return _change(tx, call, expire(tx, row))
+    except Problem as problem:
+        # Raised on, it would undo that the approval expired.
+        return Answer(problem.body(), problem.status)
+
+
+def _change(tx: Tx, call: Invocation, row: Mapping[str, Any]) -> dict[str, Any]:
+    body: OutcomeInput = call.body
     given, security = redact_fields(body.given(), TEXTS)
     given |= _extra(row, given.pop("metadata", None), body.unknown)
     if given.pop("start_once", None) and row["approval_consumed_at"] is not None:
@@ -84,8 +93,8 @@ def record_outcome(tx: Tx, call: Invocation) -> dict[str, Any]:
     given |= estimated_cost(call, {**row, **given})
     after = rows.change(tx, row, _outcome(tx, row, given))
     learn(tx, after)
-    publish(tx, call.caller, "action.updated", after)
-    answer = {"action": action_row(after), "action_id": after["action_id"], "security": security}
+    shown = publish(tx, call.caller, "action.updated", after)
+    answer = {"action": shown, "action_id": after["action_id"], "security": security}
     return {**answer, "warnings": body.warnings()} if body.unknown else answer
 
 
@@ -123,16 +132,6 @@ def _outcome(tx: Tx, row: Mapping[str, Any], given: dict[str, Any]) -> dict[str,
     return changes
 
 
-def normal_time(field: str, text: str | None) -> str | None:
-    """A time as it is stored; raises `Problem` 400 for what is no ISO-8601 time."""
-    if text is None:
-        return None
-    try:
-        return stamp(moment(text))
-    except (ValueError, OverflowError):
-        raise invalid(field, "must be an ISO-8601 time, for example 2026-01-31T12:00:00Z") from None
-
-
 def expire_first(runtime: Runtime, call: Invocation) -> None:
     """Expire what is due before an answer shows it."""
     expire_due(runtime, call.caller.org_id)
@@ -147,6 +146,5 @@ OPERATIONS = (
         "Record how an action ended",
         "actions",
         body=OutcomeInput,
-        prepare=expire_first,
     ),
 )

@@ -186,6 +186,7 @@ OPERATIONS = (
         "pairing",
         body=PairingInput,
         signing="offered",
+        speaker="agent_id",
     ),
     Operation(
         "get_pairings", "GET", "/api/pairings", listing, "List pairings", "pairing", query=PairingPage, role="readonly"

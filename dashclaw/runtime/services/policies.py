@@ -12,7 +12,7 @@ from ..guard import check_policy
 from ..identity import Caller
 from ..inputs import Flag, Input, Name, Page, Short, from_text
 from ..operations import Invocation, Operation
-from ..problems import Problem, conflict, not_found
+from ..problems import Problem, check_unchanged, conflict, not_found
 from ..store import orgs
 from ..store import policies as rows
 
@@ -37,13 +37,17 @@ class PolicyInput(Input):
 
 
 class PolicyChange(Input):
-    """What of a policy can change."""
+    """What of a policy can change.
+
+    `if_updated_at` is the `updated_at` that was seen: a change of anything newer is refused.
+    """
 
     name: Annotated[Name, Field(min_length=1)] | None = None
     policy_type: Short | None = None
     rules: Rules | None = None
     active: Flag | None = None
     agent_ids: Agents | None = None
+    if_updated_at: Short | None = None
 
 
 class PolicyPage(Page):
@@ -124,11 +128,13 @@ def create(tx: Tx, call: Invocation) -> dict[str, Any]:
 def change(tx: Tx, call: Invocation) -> dict[str, Any]:
     """Change a policy."""
     row = _found(tx, call)
-    after = {**row, **call.body.given(), "updated_at": tx.stamp}
+    given = call.body.given()
+    check_unchanged(row, given.pop("if_updated_at", None), "policy")
+    after = {**row, **given, "updated_at": tx.stamp}
     _check(after["policy_type"], after["rules"], call.runtime.settings.allow_private_webhooks)
     if rows.named(tx, call.caller.org_id, after["name"]) not in (None, row["id"]):
         raise conflict(f"A policy named {after['name']!r} exists already")
-    rows.change(tx, row["id"], {**call.body.given(), "updated_at": tx.stamp})
+    rows.change(tx, row["id"], {**given, "updated_at": tx.stamp})
     _announce(tx, call.caller, "updated", after)
     return {"policy": after}
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from ..inputs import Input, Items50, Name, Page, Short, from_text, no_bool, read_input
+from ..inputs import Input, Items50, Name, Page, Short, from_text, no_bool, normal_time, read_input
 from ..operations import Answer, Invocation, Operation
 from ..problems import Problem, invalid
 from ..store import memory
 from ..store.tables import calendar_events, connections, ideas, memory_snapshots
 from .kinds import AgentPage, Kind, stamped
 from .loops import answer_with_warnings
-from .outcomes import normal_time
 
 if TYPE_CHECKING:
     from ..identity import Caller

@@ -109,6 +109,7 @@ OPERATIONS = (
         "messages",
         body=DocInput,
         status=201,
+        speaker="agent_id",
     ),
     Operation(
         "get_shared_docs",

@@ -9,6 +9,7 @@ from ..clock import ago
 from ..inputs import Input, Short
 from ..operations import Invocation, Operation
 from ..store import signals as rows
+from .agents import SILENT_MINUTES
 
 if TYPE_CHECKING:
     from ..store.engine import Tx
@@ -68,7 +69,7 @@ def _signal(
 
 
 def _silent(tx: Tx, org_id: str, agent_id: str | None, most: int) -> Iterator[dict[str, Any]]:
-    for row in rows.silent_agents(tx, org_id, agent_id, ago(tx.now, minutes=10), most):
+    for row in rows.silent_agents(tx, org_id, agent_id, ago(tx.now, minutes=SILENT_MINUTES), most):
         task = row["current_task_id"]
         detail = f"{row['agent_id']} was last heard at {row['last_heartbeat_at']}" + (
             f", at task {task}" if task else ""
@@ -79,7 +80,8 @@ def _silent(tx: Tx, org_id: str, agent_id: str | None, most: int) -> Iterator[di
             row["agent_id"],
             "Agent is silent",
             detail,
-            "Check whether the agent still runs; it counts as silent after 10 minutes without a sign of life",
+            "Check whether the agent still runs; it counts as silent after "
+            f"{SILENT_MINUTES} minutes without a sign of life",
         )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
 from ..clock import ago
 from ..guard import Policy
-from ..inputs import Flag, Input, Name, Short, no_bool
+from ..inputs import Flag, Input, Name, Short, no_bool, normal_time
 from ..operations import Invocation, Operation
 from ..policy_sets import policy_set_text
 from ..policy_tests import policy_of
@@ -19,10 +19,10 @@ from ..recorded_facts import Settings
 from ..simulation import Simulation
 from ..store import decision_history as history
 from ..store import policies as policy_rows
-from .outcomes import normal_time
 from .policy_testing import read_import
 
 if TYPE_CHECKING:
+    from ..policy_documents import PolicyDraft
     from ..runtime import Runtime
     from ..store.engine import Tx
 
@@ -62,13 +62,10 @@ def simulate(runtime: Runtime, call: Invocation) -> dict[str, Any]:
     """Evaluate the next decisions of the window; everything is read in one snapshot, before any writer has to wait."""
     body: SimulationInput = call.body
     drafts, _ = read_import(runtime, call)
-    own = [
-        Policy(f"draft_{place}", draft.name, draft.policy_type, draft.rules, tuple(draft.agent_ids))
-        for place, draft in enumerate(drafts)
-        if draft.active
-    ]
+    own = drawn(drafts)
     with runtime.store.read() as tx:
-        policies, replaced = _together(tx, call, own)
+        active = policy_rows.active(tx, call.caller.org_id) if body.with_current else []
+        policies, replaced = together(active, own)
         governance = runtime.policies.get(tx, call.caller.org_id)
         settings = Settings(governance.facts.on_failure, governance.facts.kill_switch)
         name = policy_set_text(policies, **settings._asdict()).hash
@@ -91,12 +88,19 @@ def simulate(runtime: Runtime, call: Invocation) -> dict[str, Any]:
     }
 
 
-def _together(tx: Tx, call: Invocation, own: Sequence[Policy]) -> tuple[list[Policy], list[str]]:
-    """The policies to put to the test, and the names of active ones in whose place a new one stands."""
-    if not call.body.with_current:
-        return list(own), []
+def drawn(drafts: Iterable[PolicyDraft]) -> list[Policy]:
+    """The policies of a document that are not switched off there."""
+    return [
+        Policy(f"draft_{place}", draft.name, draft.policy_type, draft.rules, tuple(draft.agent_ids))
+        for place, draft in enumerate(drafts)
+        if draft.active
+    ]
+
+
+def together(rows: Iterable[Mapping[str, Any]], own: Sequence[Policy]) -> tuple[list[Policy], list[str]]:
+    """New policies with stored ones, and the names of those in whose place a new one stands."""
     names = {policy.name for policy in own}
-    active = [policy_of(row) for row in policy_rows.active(tx, call.caller.org_id)]
+    active = [policy_of(row) for row in rows]
     kept = [policy for policy in active if policy.name not in names]
     return [*own, *kept], [policy.name for policy in active if policy.name in names]
 

@@ -281,6 +281,7 @@ OPERATIONS = (
         body=SyncInput,
         slow=True,
         signing="required",
+        speaker="agent_id",
     ),
     SYNCS.listing("get_syncs", "/api/sync", "List pushed states", "sync"),
     CAPABILITIES.listing("get_capabilities", "/api/agents/capabilities", "List capabilities", "sync", AgentPage),

@@ -13,7 +13,7 @@ from .hot import hot_update
 from .tables import action_counts, actions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from .engine import Tx
 
@@ -56,12 +56,6 @@ _OPEN = Hot(
     .where(or_(_A.approval_status.is_(None), _A.approval_status == "pending"))
     .order_by(_A.created_at.desc())
     .limit(1)
-)
-_IN_ORDER = Hot(
-    select(actions)
-    .where(_A.org_id == bindparam("org"), _A.action_id > bindparam("after"))
-    .order_by(_A.action_id)
-    .limit(bindparam("most"))
 )
 _DUE = Hot(
     select(actions)
@@ -144,12 +138,9 @@ def _read(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def walk(tx: Tx, org_id: str, size: int) -> Iterator[list[dict[str, Any]]]:
-    """Every action of the organisation in the order of ids, by pages."""
-    after = ""
-    while found := _read(tx, tx.all(_IN_ORDER, org=org_id, after=after, most=size)):
-        yield found
-        after = found[-1]["action_id"]
+def some(tx: Tx, org_id: str, action_ids: Collection[str]) -> list[dict[str, Any]]:
+    """These actions of the organisation."""
+    return _read(tx, tx.all(select(actions).where(_A.org_id == org_id, _A.action_id.in_(action_ids))))
 
 
 def page(tx: Tx, org_id: str, filters: Mapping[str, Any], size: int, offset: int) -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from dashclaw._json import compact
+
 from .engine import decode
 from .tables import approval_votes
 
@@ -15,6 +17,22 @@ if TYPE_CHECKING:
     from .engine import Tx
 
 _V = approval_votes.c
+# The order is part of the digests of actions.
+_STORED = (
+    "number",
+    "person",
+    "actor_type",
+    "actor_id",
+    "name",
+    "role",
+    "approver_roles",
+    "own",
+    "decision",
+    "reason",
+    "origin",
+    "digest",
+    "created_at",
+)
 
 
 def add(tx: Tx, vote: Mapping[str, Any]) -> None:
@@ -29,3 +47,18 @@ def votes_of(tx: Tx, org_id: str, action_ids: Collection[str]) -> dict[str, list
     for row in tx.all(query.order_by(_V.action_id, _V.number)):
         found.setdefault(row["action_id"], []).append(decode(approval_votes, row))
     return found
+
+
+def stored_votes(tx: Tx, org_id: str, action_ids: Collection[str]) -> dict[str, str]:
+    """The votes about each action that has any, as they are stored: a line of compact JSON for each."""
+    query = select(_V.action_id, *(_V[name] for name in _STORED)).where(_V.org_id == org_id)
+    found: dict[str, str] = {}
+    for row in tx.all(query.where(_V.action_id.in_(action_ids)).order_by(_V.action_id, _V.number)):
+        line = compact([_spelt(row[name]) for name in _STORED])
+        found[row["action_id"]] = f"{found.get(row['action_id'], '')}\n{line}"
+    return found
+
+
+def _spelt(value: Any) -> Any:
+    # SQLite keeps a value of any type in any column; stored text holds no NUL.
+    return value if value is None or type(value) in (str, int) else f"{value}\0"

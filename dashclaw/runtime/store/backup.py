@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import LargeBinary, Table, func, insert, select, text, update
 
-from .connect import StoreError, database_url, translated
+from .connect import StoreError, create_private, database_url, translated
 from .engine import Store
 from .migrate import HEAD
 from .tables import events, metadata, organizations
@@ -70,6 +70,7 @@ def _copy_file(url: str, target: Path) -> int:
     source = str(database_url(url).database)
     if not Path(source).exists():
         raise StoreError(f"There is no database {source}")
+    create_private(target)
     with closing(sqlite3.connect(source)) as reader, closing(sqlite3.connect(target)) as writer:
         reader.backup(writer)
         writer.execute("PRAGMA journal_mode=DELETE")

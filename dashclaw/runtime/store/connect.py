@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event
@@ -53,8 +54,16 @@ def without_password(url: str) -> str:
 def make_engine(url: URL, durability: str) -> Engine:
     """The pool of connections to a database."""
     if url.get_backend_name() == "sqlite":
+        create_private(Path(str(url.database)))
         return _sqlite_engine(url, durability)
     return create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+
+
+def create_private(path: Path) -> None:
+    """Make an empty file that nobody else may read, unless it is there; SQLite gives its other files the same mode."""
+    # What else may be wrong with the place is told by SQLite.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _sqlite_engine(url: URL, durability: str) -> Engine:

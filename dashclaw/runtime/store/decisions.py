@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     ScalarSelect,
+    String,
     Table,
     Text,
     bindparam,
@@ -20,7 +21,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -34,7 +34,7 @@ from .hot import hot_insert
 from .tables import decision_counts, decision_hours, guard_decisions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from .engine import Tx
 
@@ -64,20 +64,18 @@ FIXED_COLUMNS = (
     "facts",
     "created_at",
 )
-_NOTHING = "\x01"
+_AT, _SET = FIXED_COLUMNS.index("created_at"), FIXED_COLUMNS.index("policy_set")
+NOTHING = "\x01"
 
 
-def _as_text(column: Column[Any]) -> ColumnElement[str]:
-    """A column as `row_digest` takes it."""
-    return func.coalesce(cast(column, Text), literal_column(f"'{_NOTHING}'"))
+def _as_text(column: Column[Any]) -> ColumnElement[Any]:
+    """A column as `row_digest` takes it; each function in a statement costs a row as much as a column."""
+    text = column if isinstance(column.type, String) else cast(column, Text)
+    return func.coalesce(text, literal_column(f"'{NOTHING}'")) if column.nullable else text
 
 
 _IN_ORDER = Hot(
-    select(*(_as_text(_D[name]) for name in FIXED_COLUMNS))
-    .where(_D.org_id == bindparam("org"))
-    .where(tuple_(_D.created_at, _D.id) > tuple_(bindparam("at"), bindparam("but")))
-    .order_by(_D.created_at, _D.id)
-    .limit(bindparam("most"))
+    select(*(_as_text(_D[name]) for name in FIXED_COLUMNS)).where(_D.org_id == bindparam("org")).order_by(_D.created_at)
 )
 _FIXED = itemgetter(*FIXED_COLUMNS)
 
@@ -152,25 +150,26 @@ def row_digest(stored: Mapping[str, Any]) -> str:
     Stored text holds no NUL, so that no other row has the same bytes.
     """
     values = _FIXED(stored)
-    texts = [value if type(value) is str else _NOTHING if value is None else str(value) for value in values]
+    texts = [value if type(value) is str else NOTHING if value is None else str(value) for value in values]
     return sha256("\0".join(texts).encode()).hexdigest()
 
 
-def walk(tx: Tx, org_id: str, size: int) -> Iterator[list[tuple[str, str, str | None, str]]]:
-    """Every decision of the organisation in the order of time, by pages: id, created_at, policy_set, digest."""
-    at, policy_set = FIXED_COLUMNS.index("created_at"), FIXED_COLUMNS.index("policy_set")
-    after = ("", "")
-    while page := tx.tuples(_IN_ORDER, org=org_id, at=after[0], but=after[1], most=size):
-        yield [
-            (
-                row[0],
-                row[at],
-                None if row[policy_set] == _NOTHING else row[policy_set],
-                sha256("\0".join(row).encode()).hexdigest(),
-            )
-            for row in page
-        ]
-        after = (page[-1][at], page[-1][0])
+def walk(tx: Tx, org_id: str, size: int) -> Iterator[list[tuple[str, str, str, str]]]:
+    """Every decision of the organisation in the order of time, by pages: id, created_at, policy_set, digest.
+
+    A decision without a policy set has `NOTHING` in its place.
+    """
+    for page in tx.pages(_IN_ORDER, size, org=org_id):
+        try:
+            yield _with_digests(page)
+        except TypeError:
+            # SQLite keeps a value of any type in any column; with a NUL it has the digest of no row that was recorded.
+            yield _with_digests([tuple(value if type(value) is str else f"{value}\0" for value in row) for row in page])
+
+
+def _with_digests(page: Iterable[tuple[str, ...]]) -> list[tuple[str, str, str, str]]:
+    together = "\0".join
+    return [(row[0], row[_AT], row[_SET], sha256(together(row).encode()).hexdigest()) for row in page]
 
 
 def forget(tx: Tx, org_id: str, after: tuple[str, str], before: str, most: int) -> tuple[int, tuple[str, str] | None]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, Table
@@ -23,6 +24,7 @@ from .watch import PostgresWatch, SqliteWatch, Watch
 __all__ = ["DuplicateError", "Hot", "Store", "StoreError", "Tx", "decode", "encode"]
 
 CLOSE_SECONDS = 5.0
+_PAGED = count()
 
 
 class Tx:
@@ -73,11 +75,26 @@ class Tx:
         found: list[tuple[Any, ...]] = self._run(statement, params)[0].fetchall()
         return found
 
+    def pages(self, statement: Hot, size: int, **params: Any) -> Iterator[list[tuple[Any, ...]]]:
+        """Every row as a bare tuple, by pages, from one statement that is run as they are asked for."""
+        if self.dialect == "sqlite":
+            cursor = self._run(statement, params)[0]
+        else:
+            compiled = statement.compiled(self._engine)
+            # A name keeps the rows on the server until they are fetched.
+            cursor = self._raw.cursor(name=f"pages_{next(_PAGED)}")
+            cursor.execute(compiled.sql, {**compiled.defaults, **params})
+        try:
+            while page := cursor.fetchmany(size):
+                yield page
+        finally:
+            cursor.close()
+
     def insert_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows as they are, all with the same columns."""
         if rows:
             compiled = hot_insert(table, tuple(rows[0])).compiled(self._engine)
-            self._raw.cursor().executemany(compiled.sql, rows)
+            self._raw.cursor().executemany(compiled.sql, map(compiled.bound, rows))
 
     def insert(self, table: Table, values: Mapping[str, Any]) -> None:
         """Insert one row; raises `DuplicateError` when its key is taken."""
@@ -135,7 +152,7 @@ class Tx:
         compiled = statement.compiled(self._engine)
         if compiled.defaults:
             params = {**compiled.defaults, **params}
-        return self._raw.execute(compiled.sql, params), compiled.columns
+        return self._raw.execute(compiled.sql, compiled.bound(params)), compiled.columns
 
 
 class Store:

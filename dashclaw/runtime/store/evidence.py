@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, exists, func, literal_column, select, text, update
@@ -21,7 +22,7 @@ from .tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Column, ColumnElement
 
@@ -32,6 +33,7 @@ _N = evidence_entries.c
 _H = evidence_heads.c
 _P = evidence_checkpoints.c
 PRUNED = "evidence.pruned"
+ACTION_TOLD = ("action.created", "action.updated")
 # Spelt out, or SQLite does not use the partial indexes.
 _CHANGE = text(f"events.event <> '{DECISION_MADE}'")
 _IDENTITY = (_E.id, _E.created_at, _E.event, _E.actor_type, _E.actor_id, _E.agent_id, _E.resource_type, _E.resource_id)
@@ -48,6 +50,11 @@ _LINKS = Hot(
     .where(_N.org_id == bindparam("org"), _N.seq > bindparam("after"), _N.seq <= bindparam("until"))
     .order_by(_N.seq)
 )
+
+
+def _is(column: ColumnElement[str], names: tuple[str, ...]) -> ColumnElement[bool]:
+    """The names spelt out, for a statement that is compiled once."""
+    return column.in_([literal_column(f"'{name}'") for name in names])
 
 
 def _upsert(dialect: Any) -> Hot:
@@ -135,10 +142,17 @@ def last_checkpoint(tx: Tx, org_id: str) -> dict[str, Any] | None:
     return tx.one(select(evidence_checkpoints).where(_P.org_id == org_id).order_by(_P.size.desc()).limit(1))
 
 
-def checkpoints(tx: Tx, org_id: str, after: int, until: int | None = None) -> list[dict[str, Any]]:
+_CHECKPOINTS = Hot(
+    select(evidence_checkpoints)
+    .where(_P.org_id == bindparam("org"), _P.size > bindparam("after"), _P.size <= bindparam("until"))
+    .order_by(_P.size)
+)
+_EVER = 2**62
+
+
+def checkpoints(tx: Tx, org_id: str, after: int, until: int = _EVER) -> list[dict[str, Any]]:
     """The checkpoints of more than `after` entries and at most `until`, the smallest first."""
-    query = select(evidence_checkpoints).where(_P.org_id == org_id, _P.size > after)
-    return tx.all((query if until is None else query.where(_P.size <= until)).order_by(_P.size))
+    return tx.all(_CHECKPOINTS, org=org_id, after=after, until=until)
 
 
 _BESIDE = evidence_entries.outerjoin(events, (_E.id == _N.event_id) & (_E.org_id == _N.org_id))
@@ -184,31 +198,35 @@ def tail_span(tx: Tx, org_id: str, after: int) -> tuple[int, int | None, int | N
     return row["n"], row["first"], row["last"]
 
 
-_DECISIONS = Hot(
-    select(_E.id, _E.resource_id, _E.data, _E.created_at)
-    .where(_E.org_id == bindparam("org"), _E.id > bindparam("after"), _E.event == DECISION_MADE)
+_TOLD = Hot(
+    select(_E.id, _E.event, _E.resource_id, _E.data, _E.created_at)
+    .where(_E.org_id == bindparam("org"), _E.id > bindparam("after"))
+    .where(_is(_E.event, (DECISION_MADE, *ACTION_TOLD)))
     .order_by(_E.id)
     .limit(bindparam("most"))
 )
 
 
-def decision_events(tx: Tx, org_id: str, after: int, most: int) -> list[tuple[Any, ...]]:
-    """What was told of new decisions, by the id of the event: id, decision, data as stored, moment."""
-    return tx.tuples(_DECISIONS, org=org_id, after=after, most=most)
+def told_after(tx: Tx, org_id: str, after: int, most: int) -> list[tuple[Any, ...]]:
+    """What was told of decisions and actions, by the id of the event: id, event, record, data as stored, moment."""
+    return tx.tuples(_TOLD, org=org_id, after=after, most=most)
 
 
 def told_by(tx: Tx, org_id: str, name: str) -> list[tuple[str, str]]:
     """Every event with a name that is told seldom, in the order of ids: the record it is about, and its data."""
-    query = select(_E.resource_id, _E.data).where(_E.org_id == org_id, _E.event == name, _CHANGE).order_by(_E.id)
-    return [(row["resource_id"], row["data"]) for row in tx.all(query)]
+    # Put in order here: asked to do it, SQLite reads every event in that order rather than the few by their name.
+    query = select(_E.id, _E.resource_id, _E.data).where(_E.org_id == org_id, _E.event == name, _CHANGE)
+    return [(row["resource_id"], row["data"]) for row in sorted(tx.all(query), key=itemgetter("id"))]
 
 
 def decisions_pruned_before(tx: Tx, org_id: str) -> str:
     """The moment before which decisions were deleted, by what is linked; empty when none were."""
-    end = select(_H.event_id).where(_H.org_id == org_id).scalar_subquery()
-    query = select(_E.data).where(_E.org_id == org_id, _E.event == PRUNED, _CHANGE, _E.id <= end)
+    end = head(tx, org_id)
+    query = select(_E.id, _E.data).where(_E.org_id == org_id, _E.event == PRUNED, _CHANGE)
     found = ""
     for row in tx.all(query):
+        if end is None or row["id"] > end.event_id:
+            continue
         # What cannot be read is found where the chain is walked.
         with suppress(ValueError, TypeError, AttributeError):
             found = max(found, json.loads(row["data"]).get("decisions_before") or "")
@@ -223,21 +241,25 @@ def _last_told(resource_type: str, names: tuple[str, ...]) -> Hot:
     return Hot(select(_E.resource_id, _E.data).where(_E.id.in_(newest)))
 
 
+def newest_told(
+    tx: Tx, org_id: str, resource_type: str, ids: Collection[str], names: tuple[str, ...]
+) -> dict[str, str]:
+    """The data of the newest event with one of these names about each of these records, as stored."""
+    newest = select(func.max(_E.id)).where(_E.org_id == org_id, _CHANGE, _is(_E.event, names))
+    newest = newest.where(_E.resource_id.in_(ids), _E.resource_type == resource_type).group_by(_E.resource_id)
+    return {row["resource_id"]: row["data"] for row in tx.all(select(_E.resource_id, _E.data).where(_E.id.in_(newest)))}
+
+
 def last_told(tx: Tx, org_id: str, resource_type: str, ids: tuple[str, str], names: tuple[str, ...]) -> dict[str, str]:
     """The data of the newest event with one of these names about each record from one id to another, as stored."""
     return dict(tx.tuples(_last_told(resource_type, names), org=org_id, first=ids[0], last=ids[1]))
-
-
-def _is(column: ColumnElement[str], names: tuple[str, ...]) -> ColumnElement[bool]:
-    """The names spelt out, for a statement that is compiled once."""
-    return column.in_([literal_column(f"'{name}'") for name in names])
 
 
 @lru_cache(maxsize=64)
 def _told_and_gone(names: tuple[str, ...], identity: Column[str]) -> Hot:
     there = exists().where(identity.table.c.org_id == _E.org_id, identity == _E.resource_id)
     query = select(_E.resource_id).where(_E.org_id == bindparam("org"), _CHANGE, _is(_E.event, names))
-    return Hot(query.where(~there).order_by(_E.id))
+    return Hot(query.where(~there))
 
 
 def told_and_gone(tx: Tx, org_id: str, names: tuple[str, ...], identity: Column[str]) -> list[str]:

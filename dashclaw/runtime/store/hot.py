@@ -5,19 +5,30 @@ Measured on the two inserts of a decision: 81 µs this way, 296 µs through Core
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, Table, bindparam, insert, update
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.dml import UpdateBase
 
+# Looking up 47 values by name costs SQLite's driver as much again as the call with them in their order.
+_IN_ORDER = sqlite.dialect(paramstyle="qmark")
+
 
 class Compiled(NamedTuple):
-    """SQL text, the values it holds itself, and the names of the columns it returns."""
+    """SQL text, the values it holds itself, the names of the columns it returns, and what the driver takes of values.
+
+    `bound` is a tuple in the order of the text for SQLite, a mapping for PostgreSQL.
+    """
 
     sql: str
     defaults: dict[str, Any]
     columns: tuple[str, ...]
+    bound: Callable[[Mapping[str, Any]], Any]
 
 
 class Hot:
@@ -36,7 +47,8 @@ class Hot:
         return found if found is not None else self._compile(engine)
 
     def _compile(self, engine: Engine) -> Compiled:
-        done = self.statement.compile(dialect=engine.dialect, column_keys=self._keys)
+        dialect: Dialect = _IN_ORDER if engine.dialect.name == "sqlite" else engine.dialect
+        done: Any = self.statement.compile(dialect=dialect, column_keys=self._keys)
         returned = getattr(self.statement, "selected_columns", None)
         if isinstance(self.statement, UpdateBase):
             returned = self.statement.returning_column_descriptions or None
@@ -45,9 +57,16 @@ class Hot:
             names = tuple(str(column.key) for column in returned) if returned is not None else ()
         # A value given by the caller replaces these; what the caller does not give must have a default.
         defaults = {name: value for name, value in done.params.items() if value is not None}
-        found = Compiled(str(done), defaults, names)
+        bound = _values_of(done.positiontup) if dialect is _IN_ORDER else dict
+        found = Compiled(str(done), defaults, names, bound)
         self._compiled[engine.dialect.name] = found
         return found
+
+
+def _values_of(names: list[str]) -> Callable[[Mapping[str, Any]], Any]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple(values[name] for name in names)
 
 
 _INSERTS: dict[tuple[str, tuple[str, ...]], Hot] = {}

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 if TYPE_CHECKING:
     from .engine import Store
 
-HEAD = "0003"
+HEAD = "0004"
 _LOCK = 716_283_541
 
 

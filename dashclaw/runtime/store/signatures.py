@@ -28,9 +28,11 @@ _KEYS = (
     _I.replaced_at,
     _I.revoked_at,
 )
-_NEWEST = select(*_KEYS).where(_I.org_id == bindparam("org")).order_by(_I.created_at.desc(), _I.id).limit(MOST_KEYS)
-_OF_AGENT = Hot(_NEWEST.where(_I.agent_id == bindparam("agent")))
-_OF_ANY = Hot(_NEWEST.where(_I.revoked_at.is_(None)))
+_OF_ORG = select(*_KEYS).where(_I.org_id == bindparam("org")).limit(MOST_KEYS)
+_OF_AGENT = Hot(_OF_ORG.where(_I.agent_id == bindparam("agent")).order_by(_I.created_at.desc(), _I.id))
+# Keys that were given up come last: they explain a refusal, and take no place from one that may sign.
+_GIVEN_UP = _I.revoked_at.is_not(None) | _I.replaced_at.is_not(None)
+_OF_ANY = Hot(_OF_ORG.order_by(_GIVEN_UP, _I.created_at.desc(), _I.id))
 _USED = Hot(
     select(_N.expires_at).where(
         _N.org_id == bindparam("org"), _N.agent_id == bindparam("agent"), _N.nonce_hash == bindparam("hash_")
@@ -39,7 +41,7 @@ _USED = Hot(
 
 
 def keys(tx: Tx, org_id: str, agent_id: str | None) -> list[dict[str, Any]]:
-    """Keys that an agent has or had, or without an agent those of the organisation, newest first, 64 at most."""
+    """Keys that an agent has or had, newest first; without an agent those of the organisation; 64 at most."""
     if agent_id is None:
         return tx.all(_OF_ANY, org=org_id)
     return tx.all(_OF_AGENT, org=org_id, agent=agent_id)

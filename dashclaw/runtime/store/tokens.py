@@ -62,6 +62,19 @@ _WINDOW = union_all(
     _spent(token_reports).where(_R.created_at > bindparam("since"), _R.created_at < bindparam("until")),
 ).subquery()
 _IN_WINDOW = Hot(select(func.sum(_WINDOW.c.tokens).label("tokens"), func.sum(_WINDOW.c.cost).label("cost")))
+_ALL = union_all(
+    select(_H.agent_id, (_H.tokens_in + _H.tokens_out).label("tokens"), _H.cost).where(
+        _H.org_id == bindparam("org"), _H.hour > bindparam("hour")
+    ),
+    select(_R.agent_id, (_R.tokens_in + _R.tokens_out).label("tokens"), _R.cost).where(
+        _R.org_id == bindparam("org"), _R.created_at > bindparam("since"), _R.created_at < bindparam("until")
+    ),
+).subquery()
+_BY_AGENT = Hot(
+    select(_ALL.c.agent_id, func.sum(_ALL.c.tokens).label("tokens"), func.sum(_ALL.c.cost).label("cost")).group_by(
+        _ALL.c.agent_id
+    )
+)
 _PAST = union_all(
     _spent(token_hours).where(_H.hour > bindparam("hour"), _H.hour < bindparam("last_hour")),
     _spent(token_reports).where(_R.created_at > bindparam("since"), _R.created_at <= bindparam("until")),
@@ -113,6 +126,14 @@ def between(tx: Tx, org_id: str, agent_id: str, since: str, until: str) -> Usage
 def _usage(found: Mapping[str, Any] | None) -> Usage:
     known = found or {}
     return Usage(int(known.get("tokens") or 0), int(known.get("cost") or 0))
+
+
+def by_agent(tx: Tx, org_id: str, minutes: int) -> dict[str, Usage]:
+    """What each agent used in the last `minutes`, as `in_window` counts it; agents that used nothing are left out."""
+    since = ago(tx.now, minutes=minutes)
+    hour = since[:_HOUR]
+    found = tx.all(_BY_AGENT, org=org_id, hour=hour, since=since, until=hour + "~")
+    return {row["agent_id"]: _usage(row) for row in found if row["agent_id"]}
 
 
 def on_day(tx: Tx, org_id: str, agent_id: str, day: str) -> dict[str, int]:

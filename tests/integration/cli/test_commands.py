@@ -9,7 +9,7 @@ import pytest
 
 from dashclaw import DashClaw
 from dashclaw.cli import main, parser
-from dashclaw.cli.approvals import waiting
+from dashclaw.cli.approvals_watch import waiting
 from dashclaw.cli.connection import connect
 
 from ..databases import database
@@ -209,27 +209,6 @@ def test_keys_are_made_in_an_embedded_database_for_a_later_server(embedded: Plac
     listed = embedded.run("keys", "list", "--json")
     assert [row["id"] for row in listed.document["keys"]] == [made["id"]]
     assert made["key"] not in listed.out
-
-
-def test_doctor_says_what_works(place: Place) -> None:
-    shown = place.run("doctor")
-    assert shown.code == 0
-    states = {line.split("  ")[0]: line.split()[1:] for line in shown.out.splitlines()}
-    assert "ok" in states["connection"]
-    assert all(check["ok"] is not False for check in place.run("doctor", "--json").document)
-
-
-def test_doctor_without_a_database_checks_the_installation_only(run: Run) -> None:
-    shown = run("doctor")
-    assert shown.code == 0
-    assert "not checked: say --db or --url" in shown.out
-
-
-def test_doctor_fails_when_nothing_answers(run: Run, tmp_path: Path) -> None:
-    shown = run("doctor", "--db", str(tmp_path / "missing.db"))
-    assert shown.code == 1
-    assert "connection      FAILED" in shown.out
-    assert shown.err.startswith("failed: There is no database")
 
 
 def test_the_version_is_the_package_s(run: Run) -> None:

@@ -20,6 +20,7 @@ import pytest
 
 from dashclaw import DashClaw
 from dashclaw._tool_calls import ToolCall
+from dashclaw.cli.hook import _parsed, _spelt_out
 from dashclaw.integrations.coding_agents.contracts import CONTRACTS
 from dashclaw.integrations.coding_agents.risks import risk_of
 
@@ -287,6 +288,53 @@ def test_with_a_server_the_hook_loads_neither_the_other_commands_nor_a_database(
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "dashclaw._governor" in loaded
     assert not {"sqlalchemy", "pydantic", "asyncio", "dashclaw.cli.groups", "dashclaw.local", "cryptography"} & loaded
+    assert not {"argparse", "importlib.metadata", "email.message", "http.client", "ssl", "uuid", "pathlib"} & loaded
+
+
+def test_an_embedded_hook_loads_only_the_operations_of_a_governed_call(database: Path, hook: Answer) -> None:
+    assert hook(before()) == SILENT  # brings the schema up to date
+    words = ["-X", "importtime", "-m", "dashclaw", "hook", "claude-code", "--db", str(database)]
+    done = program(*words, event=before(use="toolu_2"))
+    assert (done.returncode, done.stdout) == (0, "")
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "dashclaw.runtime.services.governed" in loaded
+    assert not {"dashclaw.runtime.services.table", "dashclaw.runtime.routing.courier", "http.client"} & loaded
+    assert not {"alembic", "jsonschema", "yaml", "jinja2", "cryptography", "fastapi"} & loaded
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "--db a.db",
+        "--mode observe --wait 30 --agent me --url http://127.0.0.1:1 --api-key k",
+        "--mode enforce --db sqlite:///a.db",
+    ],
+)
+def test_options_as_an_installation_writes_them_read_as_argparse_reads_them(words: str) -> None:
+    asked = ["claude-code", *words.split()]
+    quick = vars(_spelt_out(asked) or pytest.fail("argparse would be loaded"))
+    slow = vars(_parsed(asked))
+    assert {name: slow[name] for name in quick} == quick
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--mode=observe",
+        "--mode loud",
+        "--wait 1.5",
+        "--wait soon",
+        "--db a.db --url http://127.0.0.1:1",
+        "--db a.db --db b.db",
+        "--db",
+        "--agent --db",
+        "--json --db a.db",
+        "--age me",
+    ],
+)
+def test_options_in_any_other_spelling_are_left_to_argparse(words: str) -> None:
+    assert _spelt_out(["claude-code", *words.split()]) is None
 
 
 def test_a_server_decides_as_an_embedded_database_does(server: Served, hook: Answer) -> None:

@@ -39,6 +39,21 @@ def shown(world: World, action_id: str) -> dict[str, object]:
     return action
 
 
+def test_a_decision_about_what_changed_meanwhile_is_refused(world: World) -> None:
+    world.policy("require_approval", DEPLOY)
+    action_id = waiting(world)
+    seen = shown(world, action_id)["updated_at"]
+    assert world.ask("PATCH", f"/api/actions/{action_id}", {"output_summary": "More"})[0] == 200
+    path = f"/api/actions/{action_id}/approve"
+    body = {"decision": "allow", "if_updated_at": seen}
+    status, answer = world.ask("POST", path, body, caller=ADMIN)
+    assert (status, answer["code"]) == (409, "ACTION_CHANGED")
+    now = shown(world, action_id)
+    assert now["status"] == "pending_approval"
+    status, answer = world.ask("POST", path, {**body, "if_updated_at": now["updated_at"]}, caller=ADMIN)
+    assert (status, answer["action"]["status"]) == (200, "running")
+
+
 @pytest.mark.parametrize(("after", "status"), [(59.9, 200), (60.1, 410)])
 def test_an_approval_holds_to_the_second_that_was_asked_for(world: World, after: float, status: int) -> None:
     world.policy("require_approval", DEPLOY)
@@ -56,6 +71,18 @@ def test_the_usual_time_is_an_hour_unless_the_organisation_says_otherwise(world:
     assert decide(world, second) == 410
     world.clock.move(minutes=58)
     assert decide(world, first) == 200
+
+
+def test_an_outcome_that_comes_after_the_approval_expired_is_refused_and_the_expiry_stays(world: World) -> None:
+    world.policy("require_approval", DEPLOY)
+    action_id = waiting(world, approval_wait_seconds=60)
+    world.clock.move(seconds=61)
+    status, answer = world.ask("PATCH", f"/api/actions/{action_id}", {"status": "cancelled"})
+    assert (status, answer["code"]) == (409, "FINAL_STATE")
+    _, log = world.ask("GET", "/api/activity", query={"action": "action.updated"})
+    assert [(row["actor_id"], row["details"]["resolution"]) for row in log["logs"]] == [("expiry", "expired")]
+    status, answer = world.ask("PATCH", f"/api/actions/{action_id}", {"output_summary": "Never ran"})
+    assert (status, answer["action"]["resolution"]) == (200, "expired")
 
 
 def test_an_expired_approval_is_announced_once_and_never_given(world: World) -> None:

@@ -17,6 +17,7 @@ from dashclaw.runtime.evidence.findings import Report
 from dashclaw.runtime.evidence.sequencer import link_all
 from dashclaw.runtime.evidence.verify import verify
 from dashclaw.runtime.identity import Caller, Origin
+from dashclaw.runtime.store import action_digests
 from dashclaw.runtime.store import actions as action_rows
 from dashclaw.runtime.store.erasure import ERASED, ERASED_DATA
 from dashclaw.runtime.store.tables import events, evidence_entries, guard_decisions, metadata
@@ -198,8 +199,9 @@ def test_the_newest_events_are_the_live_rows(governed: World, page: int, monkeyp
     newest = events_of(governed, "action.updated")[-1]
     with governed.runtime.store.read() as tx:
         row = action_rows.find(tx, ADMIN.org_id, action_id)
+        stored = action_digests.digest(tx, ADMIN.org_id, action_id)
     assert row is not None
-    assert newest["data"] == json.loads(json.dumps(action_row(row)))
+    assert newest["data"] == {**json.loads(json.dumps(action_row(row))), "row": stored}
     assert newest["data"]["declared_goal"] == ERASED
     assert newest["data"]["approval"]["votes"][0]["reason"] == ERASED
     assert newest["data"]["approval"]["votes"][0]["name"] == "Ann"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from dashclaw.runtime.clock import stamp
 from dashclaw.runtime.evidence.keeping import link_tails
 from dashclaw.runtime.identity import Caller
 from dashclaw.runtime.runtime import Runtime
@@ -258,3 +259,28 @@ def test_a_follower_sees_what_another_process_commits(world: World) -> None:
 @pytest.mark.parametrize("column", ["org_id", "event", "actor_type", "actor_id", "resource_type", "resource_id"])
 def test_an_event_always_says_what_happened_to_what_by_whom(column: str) -> None:
     assert events.c[column].nullable is False
+
+
+@pytest.mark.parametrize("before", [0, 1, 2, 7])
+def test_events_since_a_moment_are_found_in_a_log_of_two_organisations(world: World, before: int) -> None:
+    status, other = world.ask("POST", "/api/orgs", {"name": "Other", "slug": "other"}, caller=ADMIN)
+    assert status == 201
+    stranger = Caller(other["organization"]["id"], "key_other", "admin")
+    for number in range(before):
+        world.act(action_id=f"old-{number}")
+        world.ask(
+            "POST", "/api/policies", {"name": f"p{number}", "policy_type": "rate_limit", "rules": {}}, caller=stranger
+        )
+    world.clock.move(minutes=1)
+    since = stamp(world.clock())
+    world.act(action_id="new")
+    _, page = world.ask("GET", "/api/events", query={"since": since})
+    assert [row["data"]["action_id"] for row in page["events"]] == ["new", "new"]
+    _, page = world.ask("GET", "/api/events", query={"since": stamp(world.clock())})
+    assert page["events"] == []
+    assert page["last_event_id"] == last_id(world)
+    assert world.ask("GET", "/api/events", query={"since": "soon"})[0] == 400
+
+
+def last_id(world: World) -> int:
+    return int(log(world)[-1]["id"])

@@ -421,3 +421,110 @@ def test_keys_of_another_organisation_verify_nothing(world: World) -> None:
     assert code_of(create(world, sign(world, action(), key))) == (401, "AGENT_NOT_REGISTERED")
     unnamed = sign(world, {"title": "Fewer errors"}, key)
     assert code_of(world.ask("POST", "/api/goals", unnamed)) == (401, "AGENT_NOT_REGISTERED")
+
+
+SCHEDULE = {"agent_id": "forge", "name": "Build", "cron_expression": "0 * * * *"}
+
+
+def schedule(world: World, key: Key, **more: Any) -> tuple[int, Any]:
+    return world.ask("POST", "/api/agent-schedules", sign(world, {**SCHEDULE, **more}, key))
+
+
+@pytest.mark.parametrize("forge", ["without a key", "with a key"])
+def test_what_is_about_another_agent_is_signed_by_whoever_sends_it_and_the_log_names_the_signer(
+    world: World, forge: str
+) -> None:
+    identity = register(world, key_of("agent"))
+    if forge == "with a key":
+        register(world, key_of("forge"), "forge")
+    status, made = schedule(world, key_of("agent"))
+    assert (status, made["schedule"]["agent_id"]) == (201, "forge")
+    [seen] = happened(world, "signature.verified")
+    assert (seen["agent_id"], seen["identity_id"], seen["replay_protected"]) == ("agent-1", identity["id"], True)
+    assert code_of(world.ask("POST", "/api/agent-schedules", {**sign(world, SCHEDULE, key_of("agent")), "name": "x"}))[
+        1
+    ] == ("AGENT_NOT_REGISTERED" if forge == "without a key" else "INVALID_AGENT_SIGNATURE")
+
+
+def test_the_agent_that_is_named_goes_before_the_others(world: World) -> None:
+    register(world, key_of("agent"))
+    register(world, key_of("forge"), "forge")
+    assert schedule(world, key_of("forge"))[0] == 201
+    assert [seen["agent_id"] for seen in happened(world, "signature.verified")] == ["forge"]
+
+
+def test_who_signs_for_another_has_a_key_that_is_valid(world: World) -> None:
+    key = key_of("agent")
+    assert code_of(schedule(world, key)) == (401, "AGENT_NOT_REGISTERED")
+    identity = register(world, key, not_after=stamp(world.clock.now + timedelta(days=1)))
+    world.clock.move(days=1)
+    assert code_of(schedule(world, key)) == (401, "KEY_EXPIRED")
+    world.ask("POST", f"/api/identities/{identity['id']}/revoke", {}, caller=ADMIN)
+    assert code_of(schedule(world, key)) == (401, "KEY_REVOKED")
+    register(world, key_of("next"))
+    assert schedule(world, key_of("next"))[0] == 201
+    refusals = happened(world, "signature.refused")
+    assert [(seen["code"], seen["agent_id"]) for seen in refusals] == [
+        ("AGENT_NOT_REGISTERED", "forge"),
+        ("KEY_EXPIRED", "agent-1"),
+        ("KEY_REVOKED", "agent-1"),
+    ]
+
+
+def test_what_was_signed_about_another_agent_is_not_accepted_twice(world: World) -> None:
+    register(world, key_of("agent"))
+    body = sign(world, SCHEDULE, key_of("agent"))
+    assert world.ask("POST", "/api/agent-schedules", body)[0] == 201
+    assert code_of(world.ask("POST", "/api/agent-schedules", body)) == (401, "SIGNATURE_REPLAYED")
+    # Nor once the agent that it is about has a key: the signer is the same one.
+    register(world, key_of("forge"), "forge")
+    assert code_of(world.ask("POST", "/api/agent-schedules", body)) == (401, "SIGNATURE_REPLAYED")
+    world.clock.move(minutes=6)
+    assert code_of(world.ask("POST", "/api/agent-schedules", body)) == (401, "SIGNATURE_EXPIRED")
+
+
+SPOKEN: dict[str, tuple[str, str, str, dict[str, Any]]] = {
+    "create_action": ("POST", "/api/actions", "agent_id", {"action_type": "research", "declared_goal": "Find out"}),
+    "guard": ("POST", "/api/guard", "agent_id", {"action_type": "research"}),
+    "sync_state": ("POST", "/api/sync", "agent_id", {"goals": [{"title": "Fewer errors"}]}),
+    "heartbeat": ("POST", "/api/agents/heartbeat", "agent_id", {"status": "online"}),
+    "send_message": ("POST", "/api/messages", "from_agent_id", {"body": "Deploy it", "agent_id": "agent-1"}),
+    "mark_messages": ("PATCH", "/api/messages", "agent_id", {"message_ids": ["msg_1"], "action": "read"}),
+    "create_message_thread": ("POST", "/api/messages/threads", "created_by", {"name": "Ops"}),
+    "save_shared_doc": ("POST", "/api/messages/docs", "agent_id", {"name": "Runbook", "content": "Call"}),
+}
+
+
+@pytest.mark.parametrize("operation", SPOKEN)
+def test_nobody_speaks_for_another(world: World, operation: str) -> None:
+    register(world, key_of("agent"))
+    register(world, key_of("forge"), "forge")
+    verb, path, field, more = SPOKEN[operation]
+    body = {**more, field: "forge"}
+    assert code_of(world.ask(verb, path, sign(world, body, key_of("agent")))) == (401, "INVALID_AGENT_SIGNATURE")
+    assert world.ask(verb, path, sign(world, body, key_of("forge")))[0] < 300
+    assert [seen["agent_id"] for seen in happened(world, "signature.verified")] == ["forge"]
+
+
+def test_these_are_all_that_name_who_speaks(world: World) -> None:
+    speaking = {found.name for found in world.runtime.registry.operations if found.speaker is not None}
+    assert speaking == {*SPOKEN, "create_pairing"}
+
+
+def test_a_proven_agent_signs_with_its_own_key_alone(world: World) -> None:
+    register(world, key_of("agent"))
+    register(world, key_of("forge"), "forge")
+    proven = AGENT._replace(agent_id="forge", agent_verified=True)
+    body = {"name": "Build", "agent_id": "forge", "cron_expression": "0 * * * *"}
+    forged = sign(world, body, key_of("agent"))
+    assert code_of(world.ask("POST", "/api/agent-schedules", forged, caller=proven)) == (401, "INVALID_AGENT_SIGNATURE")
+    assert world.ask("POST", "/api/agent-schedules", sign(world, body, key_of("forge")), caller=proven)[0] == 201
+
+
+def test_keys_that_were_given_up_take_no_place_from_those_that_sign(world: World) -> None:
+    register(world, key_of("agent"))
+    for number in range(66):
+        identity = register(world, ed25519.Ed25519PrivateKey.generate(), f"agent-{number + 2}")
+        world.ask("POST", f"/api/identities/{identity['id']}/revoke", {}, caller=ADMIN)
+    assert schedule(world, key_of("agent"))[0] == 201
+    assert world.ask("POST", "/api/goals", sign(world, {"title": "Fewer errors"}, key_of("agent")))[0] < 300

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from dashclaw.runtime.bootstrap import DEFAULT_ORG
 from dashclaw.runtime.feed import last_event
 from dashclaw.runtime.operations import Operation
-from dashclaw.runtime.services import OPERATIONS
+from dashclaw.runtime.services.table import OPERATIONS
 
 from ...keys import ed25519_pem
 from ...unit.client.support import eventually
@@ -125,6 +125,7 @@ class Things(NamedTuple):
     assumption_id: str
     policy_id: str
     key_id: str
+    person_id: str
     pairing_id: str
     identity_id: str
     recommendation_id: str
@@ -149,6 +150,7 @@ def make_things(admin: Http, agent: Http, org_id: str) -> Things:
     assumption = agent.made("POST", "/api/assumptions", {**BODIES["register_assumption"], "action_id": action})
     policy = admin.made("POST", "/api/policies", unique({**BODIES["create_policy"], "active": False}))
     key = admin.made("POST", f"/api/orgs/{org_id}/keys", BODIES["create_key"])
+    person = admin.made("POST", "/api/people", unique(BODIES["create_person"]))
     pairing = agent.made("POST", "/api/pairings", BODIES["create_pairing"])["pairing"]
     owner = {"agent_id": f"owner-{next(_numbers)}", "public_key": ed25519_pem(next(_numbers) + 100)}
     identity = admin.made("POST", "/api/identities", {**owner, "algorithm": "Ed25519"})["identity"]
@@ -171,6 +173,7 @@ def make_things(admin: Http, agent: Http, org_id: str) -> Things:
         assumption["assumption_id"],
         policy["policy"]["id"],
         key["key"]["id"],
+        person["person"]["id"],
         pairing["id"],
         identity["id"],
         learnt,
@@ -220,6 +223,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_org": {"name": "Another", "slug": ""},
     "update_org": {"name": "Renamed"},
     "create_key": {"label": "spare"},
+    "create_person": {"email": ""},
+    "update_person": {"name": "Ana Ruiz"},
     "create_policy": {
         "name": "",
         "policy_type": "block_action_type",
@@ -288,6 +293,8 @@ QUERIES: dict[str, dict[str, str]] = {
 def unique(body: Mapping[str, Any]) -> dict[str, Any]:
     """The body with names that were not used before."""
     fresh = {name: f"thing-{next(_numbers)}" for name in ("name", "slug") if name in body}
+    if "email" in body:
+        fresh["email"] = f"thing-{next(_numbers)}@example.com"
     return {**body, **fresh}
 
 

@@ -20,7 +20,7 @@ from schemathesis.schemas import BaseSchema
 
 from dashclaw.runtime.bootstrap import DEFAULT_ORG
 from dashclaw.runtime.operations import Operation
-from dashclaw.runtime.services import OPERATIONS
+from dashclaw.runtime.services.table import OPERATIONS
 
 from ..serving import Served
 from .support import ROUTES, Http, Things, clients, make_things

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Table
+import json
+
+from sqlalchemy import Table, select
 
 from dashclaw.runtime.store import tables as t
+from dashclaw.runtime.store.action_digests import row_digest as action_digest
 
 from ...keys import ed25519_pem
 from .tampering import CASES, LATER, Attacker, Found, Sign, case
@@ -99,6 +102,11 @@ _live(t.actions, "action", "action_id", "cost_estimate", 0.1 + 2**-50)
 _live(t.actions, "action", "action_id", "metadata", '{"ticket":1}')
 _live(t.actions, "action", "action_id", "created_at", LATER)
 _live(t.actions, "action", "action_id", "created_by", "key_nobody")
+_live(t.actions, "action", "action_id", "output_summary", "Done otherwise")
+_live(t.actions, "action", "action_id", "digest", "0" * 64, "row")
+_live(
+    t.actions, "action", "action_id", "approval_needs", '[{"approvals_required":1,"approver_roles":["all"]}]', "differs"
+)
 _live(t.policies, "policy", "id", "rules", '{"threshold":100,"action":"warn"}')
 _live(t.policies, "policy", "id", "active", 0)
 _live(t.policies, "policy", "id", "agent_ids", '["agent-9"]')
@@ -122,6 +130,31 @@ def change_a_vote(a: Attacker) -> Found:
     row = a.row(t.approval_votes)
     a.set(t.approval_votes, row, actor_id="key_nobody")
     return _row(f"action {row['action_id']} differs from what was last recorded in approval")
+
+
+@case
+def add_a_vote(a: Attacker) -> Found:
+    row = a.row(t.approval_votes)
+    a.add(t.approval_votes, row, number=row["number"] + 1, person="operator:mallory")
+    return _row(f"action {row['action_id']} differs from what was last recorded in approval")
+
+
+@case
+def take_votes_away(a: Attacker) -> Found:
+    row = a.row(t.approval_votes)
+    a.drop(t.approval_votes, row)
+    return _row(f"action {row['action_id']} differs from what was last recorded in approval")
+
+
+@case
+def put_back_an_action_as_it_was_created(a: Attacker) -> Found:
+    row = a.row(t.actions, t.actions.c.status == "completed")
+    query = select(t.events.c.data).where(t.events.c.org_id == a.org_id, t.events.c.event == "action.created")
+    told = json.loads(a.db.execute(query.where(t.events.c.resource_id == row["action_id"])).scalar_one())
+    names = ("status", "output_summary", "timestamp_end", "duration_ms", "cost_estimate", "updated_at")
+    a.set(t.actions, row, **{name: told[name] for name in names}, side_effects=None)
+    assert action_digest(a.row(t.actions, t.actions.c.action_id == row["action_id"])) == told["row"]
+    return _row(f"action {row['action_id']} differs from what was last recorded in ")
 
 
 @case

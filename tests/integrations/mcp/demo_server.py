@@ -1,7 +1,8 @@
-"""A server with three tools that write down that they ran: python demo_server.py LOG [PORT]."""
+"""A server with tools that write down that they ran, or misbehave: python demo_server.py LOG [PORT]."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -42,11 +43,21 @@ def fail(why: str) -> str:
     raise ValueError(why)
 
 
+def die() -> None:
+    """End without an answer."""
+    os._exit(3)
+
+
+async def hang() -> None:
+    """Never answer."""
+    await asyncio.Event().wait()
+
+
 if __name__ == "__main__":
     port = int(sys.argv[2]) if len(sys.argv) > 2 else None
     where = {} if port is None else {"host": "127.0.0.1", "port": port}
     server = named("demo", **({} if NEW else where))
-    for tool in (drop_table, read_table, send_mail, fail):
+    for tool in (drop_table, read_table, send_mail, fail, die, hang):
         server.tool()(tool)
     if port is None:
         server.run("stdio")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -107,7 +108,7 @@ def test_the_proxy_passes_everything_else_on(proxied: Callable[..., Any]) -> Non
             found: list[str] = await client.tools()
             return found
 
-    assert asyncio.run(ask()) == ["drop_table", "read_table", "send_mail", "fail"]
+    assert asyncio.run(ask()) == ["drop_table", "read_table", "send_mail", "fail", "die", "hang"]
 
 
 def test_a_call_waits_at_the_proxy_for_a_person(
@@ -169,6 +170,32 @@ def test_nothing_runs_where_nothing_can_be_decided_and_everything_where_it_is_on
     assert ran() == ["drop a", "drop b"]
 
 
+@pytest.mark.parametrize("tool", ["die", "hang"])
+def test_a_server_that_dies_or_hangs_is_an_error_for_the_client(proxied: Callable[..., Any], tool: str) -> None:
+    # A busy machine takes seconds to start the server, which counts as well.
+    async def ask() -> None:
+        async with proxied("--timeout", "15") as client:
+            with pytest.raises(Exception, match=r"The MCP server (ended|did not answer|gave no answer)"):
+                await asyncio.wait_for(client.call(tool), 60)
+
+    asyncio.run(ask())
+
+
+def test_the_proxy_says_on_stderr_what_nobody_decided_about(database: Path, tmp_path: Path) -> None:
+    words = ["-m", "dashclaw", "mcp", "proxy", "--url", "http://127.0.0.1:9", "--api-key", "k"]
+    odd = [sys.executable, str(Path(__file__).with_name("odd_server.py")), str(tmp_path / "ran.txt")]
+    done = subprocess.run(
+        [sys.executable, *words, "--", *odd],
+        input=b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read_table"}}\n',
+        env={**os.environ, "DASHCLAW_GUARD_FAILURE": "open"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert json.loads(done.stdout)["result"]["isError"] is False
+    assert b'guard_failure is "open"' in done.stderr
+
+
 def lines(words: list[str], *messages: Any) -> list[Any]:
     """What a proxy over stdio writes when a client says these lines and leaves."""
     said = b"".join(
@@ -196,7 +223,8 @@ def test_messages_that_could_be_read_in_two_ways_are_not_passed_on(database: Pat
         {"jsonrpc": "2.0", "id": 2, "method": "ping"}
     ]
     told = {str(answer["id"]): answer for answer in answers if answer["id"] is not None}
-    assert sorted(told) == ["1", "3", "4", "5"]
+    assert sorted(told) == ["1", "2", "3", "4", "5"]
+    assert told.pop("2")["error"]["message"] == "The MCP server ended (exit code 0) before it answered"
     assert all(answer["result"]["isError"] for answer in told.values())
     assert sorted(answer["error"]["code"] for answer in answers if answer["id"] is None) == [-32700, -32600]
 
@@ -211,7 +239,7 @@ def test_the_proxy_over_http_serves_no_page_of_another_site(database: Path) -> N
                 urllib.request.urlopen(asked)
             assert caught.value.code == 403
             caught.value.close()
-        asked = urllib.request.Request(f"http://127.0.0.1:{port}/mcp", b'{"id":1,"method":"ping"}')
+        asked = urllib.request.Request(f"http://127.0.0.1:{port}/mcp", b'{"method":"notifications/initialized"}')
         with pytest.raises(urllib.error.HTTPError) as caught:
             urllib.request.urlopen(asked)
         assert caught.value.code == 502

@@ -27,6 +27,8 @@ class Stub(Ticket):
 class Waiting:
     """Drives the wait by hand: a list of rows or errors to answer with, and a clock that the waits move."""
 
+    _tracer = None
+
     def __init__(self, *answers: Any, live: bool = False) -> None:
         self.answers = list(answers)
         self.clock = 0.0

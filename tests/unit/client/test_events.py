@@ -84,6 +84,13 @@ def test_types_select_and_after_names_where_to_begin() -> None:
     assert wire.requests[0].headers["Last-Event-ID"] == "7"
 
 
+def test_who_asks_is_told_of_a_connection_that_came_and_broke() -> None:
+    types = ("connected", "disconnected", "action.updated")
+    found, _ = reading(Stream(frame(1, "connected"), frame(2)), Stream(frame(3)), types=types)
+    names = [next(found)["event"] for _ in range(4)]
+    assert names == ["connected", "action.updated", "disconnected", "action.updated"]
+
+
 @pytest.mark.parametrize("end", [[], [UnknownOutcomeError("reset")]])
 def test_a_connection_that_breaks_is_resumed(end: list[Any]) -> None:
     found, wire = reading(Stream(frame(1), *end), UnknownOutcomeError("down"), Stream(status=503), Stream(frame(2)))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from dashclaw import DashClaw
 
 from .test_types import promised, unlike
 
 
+@pytest.mark.refused("hooks.example.com")
 def test_answers_about_webhooks_have_the_keys_and_types_that_are_declared(tmp_path: Path) -> None:
     found: list[str] = []
     with DashClaw.local(tmp_path / "dashclaw.db", agent_id="me") as claw:

@@ -1,36 +1,28 @@
-"""Check a bundle of DashClaw evidence, without DashClaw.
+"""Check a bundle of DashClaw evidence, without DashClaw: python verify.py [BUNDLE] [--key KEY] [--checkpoint FILE]
 
-    python verify.py [BUNDLE] [--key KEY] [--checkpoint FILE]
-
-BUNDLE is the zip file or the folder it was unpacked into (by default the folder of this script). KEY is the id of a
-signing key, or a file with the public key, that you got from somewhere else than this bundle. FILE is a checkpoint
-that was kept somewhere else. Needs Python 3.8 or newer and the package `cryptography`.
-
-Exit codes: 0 intact, 1 not intact, 2 could not be checked.
-
-How an entry is bound (README.md says what that proves):
-    content = SHA-256(salt + data)              the last item of the entry's record
-    link    = SHA-256(0x00 + link of the entry before + record)
-The links are the leaves of a Merkle tree (RFC 6962); a checkpoint is a signed statement of its size and root.
+README.md, which lies beside this script, says what a bundle is made of and what an intact one proves.
+Needs Python 3.8 and `cryptography`. Exits with 0 for intact, 1 for not intact, 2 for what could not be checked.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import io
 import json
+import re
 import sys
 import zipfile
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Set
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-MOST_FINDINGS = 1000
 Json = Dict[str, Any]
+DATA = ["checkpoints.jsonl", "entries.jsonl", "identities.json", "keys.json", "manifest.json", "policies.jsonl"]
+FILES = ["README.md", *DATA, "report.html", "verify.py"]
 
 
 class CannotCheckError(Exception):
@@ -40,137 +32,125 @@ class CannotCheckError(Exception):
 class Check:
     """One check of one bundle: `findings` say what is wrong and where; `without_data` counts entries."""
 
-    def __init__(self, path: Path, pinned: str | None, kept: Json | None, progress: Callable[[int, int], Any]) -> None:
-        self.folder, self.zip = path, None if path.is_dir() else zipfile.ZipFile(path)
-        self.kept, self.progress = kept, progress
+    def __init__(self, path: Path, progress: Callable[[int, int], Any]) -> None:
+        self.folder, self.progress = path, progress
+        self.zip: Any = None if path.is_dir() else zipfile.ZipFile(path)
         self.findings: List[str] = []
         self.manifest: Json = self.json("manifest.json")
-        self.first, self.last = int(self.manifest["first"]), int(self.manifest["last"])
-        self.keys = trusted_keys(self.json("keys.json"), pinned, self.find)
-        self.agents = {row["id"]: row["public_key"] for row in self.json("identities.json")}
-        # Where the walk is: the last entry, its link, and the roots of the complete subtrees of all up to it.
-        self.seq, self.link = self.first - 1, bytes.fromhex(self.manifest["before"])
-        self.tree = [bytes.fromhex(root) for root in self.manifest["frontier"]]
-        self.checkpoints = self.covered = self.without_data = 0
-        self.rewritten = False
-        self.unexplained: List[Tuple[int, int]] = []
+        # Where the check is: the last entry, its link, and the roots of the complete subtrees over all up to it.
+        self.first, self.seq = int(self.manifest["first"]), int(self.manifest["first"]) - 1
+        self.link, *self.tree = (bytes.fromhex(node) for node in (self.manifest["before"], *self.manifest["frontier"]))
+        # One byte for each entry: 0 with its data, 1 without, 2 once a later entry said that it was removed.
+        self.removed, self.without_data = bytearray(), 0
+        self.checkpoints, self.covered, self.rewritten = 0, 0, False
 
-    def run(self) -> None:
-        """Check everything, one line at a time."""
+    def run(self, pinned: str | None, kept: Json | None) -> None:
+        """Check everything; `pinned` is the id of a key and `kept` a checkpoint, both from elsewhere."""
         begin = sha256(b"dashclaw evidence 1\n" + self.manifest["org"].encode()).digest()
         if len(self.tree) != bin(self.seq).count("1") or (self.first == 1 and self.link != begin):
             self.find(f"entry {self.first}: manifest.json does not lead to it")
-        self.read_policies()
-        kept = self.kept and self.stated(self.kept, "The checkpoint that you gave")
-        signed = (self.stated(json.loads(line), "A checkpoint") for line in self.lines("checkpoints.jsonl"))
-        checkpoints = (stated for stated in signed if stated)
-        due = self.compare(next(checkpoints, None), checkpoints)
+        if self.zip and sorted(self.zip.namelist()) != FILES:
+            self.find("the zip: a file is missing, is there twice, or does not belong to a bundle")
+        self.keys = trusted_keys(self.json("keys.json"), pinned, self.find)
+        self.agents = {row["id"]: row["public_key"] for row in self.json("identities.json")}
+        self.policy_sets = self.whole_policy_sets()
+        kept, last, until = self.stated(kept) if kept else None, self.manifest["last"], self.manifest["until"]
+        late = kept and kept["size"] > last and (until or kept["at"] > self.manifest["created_at"])
+        out_of_reach = kept and (late or kept["size"] < self.first - 1)
+        signed = [self.stated(json.loads(line)) for line in self.lines("checkpoints.jsonl")]
+        due = [stated for stated in [*signed, None if out_of_reach else kept] if stated]
+        due.sort(key=lambda stated: -int(stated["size"]))
+        self.compare(due)
         for line in self.lines("entries.jsonl"):
             self.entry(line)
-            if due and due["size"] <= self.seq:
-                due = self.compare(due, checkpoints)
-            if kept and kept["size"] == self.seq and kept["root"] != root(self.tree).hex():
-                self.find(f"entries 1 to {self.seq} are not those of the checkpoint that you gave")
-            if self.seq % 10_000 == 0:
-                self.progress(self.seq - self.first + 1, self.last - self.first + 1)
-        self.last = max(self.last, due["size"] if due else 0)
-        if self.last > self.seq:
-            self.find(f"{some(self.seq + 1, self.last)} missing: the bundle ends too early")
+            self.compare(due)
+        last = max([last, *(stated["size"] for stated in due)])
+        if last > self.seq:
+            self.find(f"{some(self.seq + 1, last)} missing: the bundle ends too early")
         if self.seq > self.covered:
             self.find(f"{some(self.covered + 1, self.seq)} covered by no checkpoint")
-        for first, last in self.unexplained:
-            self.find(f"{some(first, last)} without data, and no later entry says that it was removed")
-        if kept and not self.first <= kept["size"] <= self.seq:
-            self.out_of_reach(kept)
+        for gap in re.finditer(b"\1+", self.removed):
+            which = some(self.first + gap.start(), self.first + gap.end() - 1)
+            self.find(f"{which} without data, and no later entry says that it was removed")
+        if out_of_reach and not self.findings:
+            raise CannotCheckError("The bundle does not reach the checkpoint that you gave: ask for one that does")
 
     def entry(self, line: bytes) -> None:
-        """Check one entry: its place, its link, its data, and what it says about other parts of the bundle."""
+        """Check the place of one entry, its link and its data."""
         try:
             entry = json.loads(line)
-            text, link, salt, data = entry["record"], bytes.fromhex(entry["link"]), entry["salt"], entry["data"]
-            seq, _, _, name, _, _, _, _, _, content = json.loads(text)
+            record, link, salt, data = entry["record"], bytes.fromhex(entry["link"]), entry["salt"] or "", entry["data"]
+            seq, _, _, name, _, _, _, _, _, content = json.loads(record)
         except (ValueError, TypeError, KeyError) as error:
             return self.find(f"entry {self.seq + 1}: the line cannot be read ({type(error).__name__})")
         if seq <= self.seq:
             return self.find(f"entry {seq}: it stands after entry {self.seq}: it was moved or slipped in")
         if seq > self.seq + 1:
             self.find(f"{some(self.seq + 1, seq - 1)} missing")
-        elif sha256(b"\x00" + self.link + text.encode()).digest() != link:
+        elif sha256(b"\0" + self.link + record.encode()).digest() != link:
             self.find(f"entry {seq}: it does not follow from the entry before: its record or a link was changed")
+        self.removed += bytes(seq - self.seq - 1) + (b"\1" if data is None else b"\0")
         self.seq, self.link = seq, link
         grow(self.tree, seq, link)
+        if seq % 10_000 == 0:
+            self.progress(seq - self.first + 1, self.manifest["size"])
         if data is None:
             self.without_data += 1
-            joins = self.unexplained and self.unexplained[-1][1] == seq - 1
-            self.unexplained.append((self.unexplained.pop()[0] if joins else seq, seq))
-        elif salt is None or sha256(bytes.fromhex(salt) + data.encode()).hexdigest() != content:
+        elif len(salt) != 32 or sha256(bytes.fromhex(salt) + data.encode()).hexdigest() != content:
             self.find(f"entry {seq}: its data is not what was recorded")
-        elif name == "guard.decision.created":
-            used = json.loads(data).get("policy_set")
-            if used is not None and used not in self.policy_sets:
-                self.find(f"entry {seq}: the policies that decided ({used}) are not in policies.jsonl as they were")
-        elif name in ("evidence.erased", "evidence.pruned"):
-            for span in json.loads(data)["entries"]:
-                self.unexplained = without(self.unexplained, span)
-        elif name.startswith("identity."):
-            told = json.loads(data)
-            for key in filter(None, (told, told.get("replaced"))):
-                if self.agents.get(key["id"]) != key["public_key"]:
-                    self.find(f"entry {seq}: identities.json has another key for the agent {key['agent_id']!r}")
+        elif name.startswith(("guard.decision.created", "evidence.", "identity.")):
+            self.read(seq, name, json.loads(data))
         return None
 
-    def compare(self, due: Json | None, checkpoints: Iterator[Json]) -> Json | None:
-        """Compare the tree with each checkpoint up to here; returns the next one."""
-        while due and due["size"] <= self.seq:
-            same = (due["size"], due["root"], due["link"]) == (self.seq, root(self.tree).hex(), self.link.hex())
-            if not same and not self.rewritten:
-                self.find(
-                    f"entries {max(self.first, self.covered + 1)} to {due['size']}:"
-                    f" they do not lead to the root that the checkpoint of {due['at']} states"
-                )
-            self.rewritten = self.rewritten or not same
-            self.checkpoints, self.covered = self.checkpoints + 1, due["size"]
-            due = next(checkpoints, None)
-        return due
+    def read(self, seq: int, name: str, told: Json) -> None:
+        """Compare what an entry tells about the rest of the bundle with the rest."""
+        used = told.get("policy_set") if name == "guard.decision.created" else None
+        if used is not None and used not in self.policy_sets:
+            self.find(f"entry {seq}: the policies that decided ({used}) are not in policies.jsonl as they were")
+        for first, last in told["entries"] if name in ("evidence.erased", "evidence.pruned") else ():
+            place = slice(max(first - self.first, 0), max(min(last, seq - 1) - self.first + 1, 0))
+            if 0 in self.removed[place]:
+                self.find(f"entry {seq}: it says that the data of {first} to {last} was removed, and some is there")
+            self.removed[place] = b"\2" * len(self.removed[place])
+        for key in (told, told.get("replaced")) if name.startswith("identity.") else ():
+            if key and self.agents.get(key["id"]) != key["public_key"]:
+                self.find(f"entry {seq}: identities.json has another key for the agent {key['agent_id']!r}")
 
-    def stated(self, checkpoint: Json, what: str) -> Json | None:
+    def compare(self, due: List[Json]) -> None:
+        """Compare the tree with the checkpoints up to here, the nearest of which is the last of those due."""
+        while due and due[-1]["size"] <= self.seq:
+            stated, first = due.pop(), max(self.first, self.covered + 1)
+            here = {"size": self.seq, "root": root(self.tree).hex(), "link": self.link.hex()}
+            if not self.rewritten and here.items() - stated.items():
+                self.find(f"entries {first} to {stated['size']}: they do not lead to the root that a checkpoint states")
+                self.rewritten = True
+            self.checkpoints, self.covered = self.checkpoints + 1, stated["size"]
+
+    def stated(self, checkpoint: Json) -> Json | None:
         """What a checkpoint states; None, with a finding, when no trusted key signed it for this organisation."""
         stated: Json = json.loads(checkpoint["text"])
-        key = self.keys.get(stated["key"])
-        if stated["org"] != self.manifest["org"]:
-            wrong = "is of another organisation"
-        elif key is None:
-            wrong = "is signed by a key that is not trusted"
-        elif not signs(key, checkpoint["signature"], checkpoint["text"].encode()):
-            wrong = "has a wrong signature"
-        else:
+        key, text = self.keys.get(stated["key"]), checkpoint["text"].encode()
+        if key and signs(key, checkpoint["signature"], text) and stated["org"] == self.manifest["org"]:
             return stated
-        self.find(f"{what} over {stated['size']} entries {wrong}")
+        wrong = "is signed by a key that is not trusted, or is not what was signed, or is of another organisation"
+        self.find(f"A checkpoint over {stated['size']} entries {wrong}")
         return None
 
-    def out_of_reach(self, kept: Json) -> None:
-        """Judge a checkpoint that was kept elsewhere and that is not about the entries of the bundle."""
-        text = f"The checkpoint that you gave is over {kept['size']} entries; the bundle has {self.first} to {self.seq}"
-        early = kept["size"] < self.first or self.manifest["until"] or self.manifest["created_at"] < kept["at"]
-        if early and not self.findings:
-            raise CannotCheckError(f"{text}: ask for one that reaches it")
-        self.find(f"{text}: the entries after it are missing")
-
-    def read_policies(self) -> None:
-        """Find the sets of policies that are complete and have the text that their hash names."""
-        hashes: Dict[str, Set[str]] = {"policy": set(), "set": set()}
+    def whole_policy_sets(self) -> Set[str]:
+        """The hashes of the sets of policies that are complete and have the text that their hash names."""
+        known: Dict[str, Set[str]] = {"policy": set(), "set": set()}
         for row in map(json.loads, self.lines("policies.jsonl")):
             if sha256(row["document"].encode()).hexdigest() != row["hash"]:
                 self.find(f"policies.jsonl: the {row['kind']} {row['hash']} is not the text that its hash names")
-            elif row["kind"] == "set" and not hashes["policy"].issuperset(json.loads(row["document"])["policies"]):
+            elif row["kind"] == "set" and {*json.loads(row["document"])["policies"]} - known["policy"]:
                 self.find(f"policies.jsonl: the set {row['hash']} names policies that are not there")
             else:
-                hashes[row["kind"]].add(row["hash"])
-        self.policy_sets = hashes["set"]
+                known[row["kind"]].add(row["hash"])
+        return known["set"]
 
     def lines(self, name: str) -> Iterator[bytes]:
         """The lines of a file of the bundle."""
-        with self.zip.open(name) if self.zip else (self.folder / name).open("rb") as file:
+        with io.BufferedReader(self.zip.open(name)) if self.zip else (self.folder / name).open("rb") as file:
             yield from file
 
     def json(self, name: str) -> Any:
@@ -178,59 +158,39 @@ class Check:
         return json.loads(b"".join(self.lines(name)))
 
     def find(self, text: str) -> None:
-        """Note a finding."""
-        if len(self.findings) < MOST_FINDINGS:
+        """Note a finding, up to a thousand."""
+        if len(self.findings) < 1000:
             self.findings.append(text)
 
 
-def trusted_keys(rows: List[Json], pinned: str | None, find: Callable[[str], None]) -> Dict[str, Ed25519PublicKey]:
+def trusted_keys(rows: List[Json], pinned: str | None, find: Callable[[str], Any]) -> Dict[str, str]:
     """The keys to believe by id: all, or the pinned one and those that rotations signed by both keys tie to it."""
-    keys, ties = {}, []
-    for row in rows:
-        try:
-            name, key = key_of(row["public_key"].encode())
-            keys[name] = key
-        except ValueError:
-            name = ""
-        if name != row["id"]:
-            find(f"keys.json: the key {row['id']} is not the one that its id names")
+    keys = {sha256(der(row["public_key"])).hexdigest(): row["public_key"] for row in rows}
+    ties = []
     for row in rows:
         new, old, by = row["id"], row["previous"], row["endorsement"]
-        if new not in keys or old is None:
-            continue
         said = f'{{"at":"{row["created_at"]}","key":"{new}","previous":"{old}","version":1}}'.encode()
-        if old in keys and signs(keys[new], by["key"], said) and signs(keys[old], by["previous"], said):
+        if new not in keys:
+            find(f"keys.json: the key {new} is not the one that its id names")
+        elif old and signs(keys[new], by["key"], said) and signs(keys.get(old, ""), by["previous"], said):
             ties.append({new, old})
-        else:
+        elif old:
             find(f"keys.json: the rotation from {old} to {new} is not signed by both")
-    trusted = {pinned} if pinned else set(keys)
+    trusted = {pinned} if pinned else {*keys}
     for _ in ties:
         trusted.update(*(tie for tie in ties if tie & trusted))
     return {name: key for name, key in keys.items() if name in trusted}
 
 
-def pinned_key(key: str | None) -> str | None:
-    """The id of a key that is given by its id or as a file with the public key."""
-    pinned = key_of(Path(key).read_bytes())[0] if key and Path(key).is_file() else key
-    if pinned and (len(pinned) != 64 or not set(pinned) <= set("0123456789abcdef")):
-        raise CannotCheckError(f"{key} is neither the id of a key (64 hex digits) nor a file with a public key")
-    return pinned
+def der(pem: str) -> bytes:
+    """The bytes of a key: those of an Ed25519 one are 12 that say so, and 32."""
+    return base64.b64decode("".join(pem.splitlines()[1:-1]))
 
 
-def key_of(pem: bytes) -> Tuple[str, Ed25519PublicKey]:
-    """A public key in PEM and its id; raises `ValueError` for anything but Ed25519."""
+def signs(pem: str, signature: str, text: bytes) -> bool:
+    """Whether a base64 signature over a text was made with the Ed25519 key."""
     try:
-        key = load_pem_public_key(pem)
-    except UnsupportedAlgorithm as error:
-        raise ValueError(str(error)) from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise ValueError("a key that is not Ed25519")
-    return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest(), key
-
-
-def signs(key: Ed25519PublicKey, signature: str, text: bytes) -> bool:
-    """Whether a base64 signature over a text was made with the key."""
-    try:
+        key = Ed25519PublicKey.from_public_bytes(der(pem)[12:])
         key.verify(base64.b64decode(signature, validate=True), text)
     except (ValueError, InvalidSignature):
         return False
@@ -239,25 +199,17 @@ def signs(key: Ed25519PublicKey, signature: str, text: bytes) -> bool:
 
 def grow(tree: List[bytes], size: int, leaf: bytes) -> None:
     """Add the leaf that makes a tree one of `size` leaves; `tree` has the roots of its complete subtrees."""
-    below = size - 1
-    while below & 1 and tree:
-        leaf = sha256(b"\x01" + tree.pop() + leaf).digest()
-        below >>= 1
+    while tree and not size & 1:
+        leaf, size = sha256(b"\1" + tree.pop() + leaf).digest(), size >> 1
     tree.append(leaf)
 
 
 def root(tree: List[bytes]) -> bytes:
     """The root over complete subtrees."""
-    found = tree[-1] if tree else sha256(b"").digest()
-    for left in reversed(tree[:-1]):
-        found = sha256(b"\x01" + left + found).digest()
-    return found
-
-
-def without(spans: List[Tuple[int, int]], cut: List[int]) -> List[Tuple[int, int]]:
-    """Spans of numbers without those from the first to the last of another one."""
-    parts = (part for a, b in spans for part in ((a, min(b, cut[0] - 1)), (max(a, cut[1] + 1), b)))
-    return [part for part in parts if part[0] <= part[1]]
+    right = tree[-1] if tree else sha256(b"").digest()
+    for left in tree[-2::-1]:
+        right = sha256(b"\1" + left + right).digest()
+    return right
 
 
 def some(first: int, last: int) -> str:
@@ -267,35 +219,24 @@ def some(first: int, last: int) -> str:
 
 def check(path: Path, key: str | None, kept: Path | None, progress: Callable[[int, int], Any]) -> Check:
     """Check a bundle; raises `CannotCheckError` for what is none, or what does not fit it."""
+    if key is not None and not re.fullmatch("[0-9a-f]{64}", key):
+        raise CannotCheckError(f"{key} is no id of a key (64 hex digits)")
     found = None
     try:
-        found = Check(path, pinned_key(key), json.loads(kept.read_text()) if kept else None, progress)
-        found.run()
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        found = Check(path, progress)
+        found.run(key, json.loads(kept.read_bytes()) if kept else None)
+    except Exception as error:  # whatever a made-up bundle makes a reader raise
         if not found or not found.findings:
-            raise CannotCheckError(f"{path} cannot be read as a bundle: {type(error).__name__}: {error}") from error
-        found.find(f"after entry {found.seq} it cannot be read on: {type(error).__name__}: {error}")
+            raise CannotCheckError(f"{path} cannot be checked: {error!r}") from error
+        found.find(f"after entry {found.seq} it cannot be read on: {error!r}")
     return found
-
-
-def told(found: Check, key: str | None) -> str:
-    """The result in words, whatever the bundle holds as inert text."""
-    lines = [f"{found.manifest['org']}: entries {found.first} to {found.seq}, {found.checkpoints} checkpoints"]
-    if key is None:
-        lines += ["WARNING: the signing keys come from the bundle itself. Whoever makes up a whole bundle makes up"]
-        lines += ["keys as well: get the id of the key from another source and give it with --key."]
-    if found.without_data:
-        lines += [f"{found.without_data} entries without data: erased or no longer kept"]
-    lines += [f"  {finding}" for finding in found.findings]
-    lines += [f"NOT INTACT: {len(found.findings)} findings" if found.findings else "INTACT"]
-    return "\n".join(line.encode("unicode_escape").decode() for line in lines)
 
 
 def main() -> int:
     """Check what the command line names."""
     parser = argparse.ArgumentParser(description="Check a bundle of DashClaw evidence.")
     parser.add_argument("bundle", nargs="?", type=Path, default=Path(__file__).parent, help="a zip or a folder")
-    parser.add_argument("--key", help="id or PEM file of a signing key that you know from elsewhere")
+    parser.add_argument("--key", help="id of a signing key that you know from elsewhere")
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint that was kept elsewhere")
     options = parser.parse_args()
     try:
@@ -303,7 +244,13 @@ def main() -> int:
     except CannotCheckError as error:
         print(f"CANNOT CHECK: {error}", file=sys.stderr)
         return 2
-    print(told(found, options.key))
+    size = f"entries {found.first} to {found.seq} ({found.without_data} without data), {found.checkpoints} checkpoints"
+    lines = [f"{found.manifest['org']}: {size}", *found.findings]
+    if options.key is None:
+        lines.append("WARNING: who makes up a bundle makes up its keys: get the key's id from elsewhere, give --key")
+    for line in lines:  # whatever the bundle holds is printed as inert text
+        print(line.encode("unicode_escape").decode())
+    print("NOT INTACT" if found.findings else "INTACT")
     return 1 if found.findings else 0
 
 

@@ -43,6 +43,7 @@ from .messages import (
     shared_docs,
     thread_agents,
 )
+from .people import people
 from .policy_sets import policy_sets, policy_versions
 from .reports import (
     calendar_events,
@@ -87,6 +88,7 @@ from .tokens import (
     token_hours,
     token_reports,
 )
+from .web import site_secrets, web_sessions
 from .webhooks import signal_states, webhook_deliveries, webhooks
 
 __all__ = [
@@ -137,6 +139,7 @@ __all__ = [
     "observations",
     "organizations",
     "pairings",
+    "people",
     "policies",
     "policy_sets",
     "policy_test_runs",
@@ -154,6 +157,7 @@ __all__ = [
     "shared_docs",
     "signal_states",
     "signature_nonces",
+    "site_secrets",
     "snippets",
     "synced_entries",
     "syncs",
@@ -161,6 +165,7 @@ __all__ = [
     "token_days",
     "token_hours",
     "token_reports",
+    "web_sessions",
     "webhook_deliveries",
     "webhooks",
 ]

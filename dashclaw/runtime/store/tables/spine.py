@@ -29,6 +29,12 @@ def _changes_by(name: str, *columns: str) -> Index:
     return Index(f"events_by_{name}", *order, sqlite_where=_CHANGE, postgresql_where=_CHANGE)
 
 
+def _waited(name: str, *columns: str) -> Index:
+    """An index of the few actions that had to wait for a person, free for all others."""
+    had_to = text("approval_status IS NOT NULL")
+    return Index(f"actions_by_{name}", "org_id", *columns, sqlite_where=had_to, postgresql_where=had_to)
+
+
 organizations = Table(
     "organizations",
     metadata,
@@ -185,6 +191,16 @@ actions = Table(
     Index("actions_by_digest", "org_id", "digest"),
     Index("actions_by_idempotency_key", "org_id", "idempotency_key"),
     Index("actions_by_expiry", "org_id", "approval_status", "approval_expires_at"),
+    Index(
+        "actions_by_session",
+        "org_id",
+        "session_id",
+        "timestamp_start",
+        sqlite_where=text("session_id IS NOT NULL"),
+        postgresql_where=text("session_id IS NOT NULL"),
+    ),
+    _waited("decision", "approval_status", "approval_at"),
+    _waited("similarity", "agent_id", "action_type", "timestamp_start"),
 )
 
 action_counts = Table(

@@ -1,0 +1,1 @@
+"""The dashboard: pages rendered by the server over the runtime's operations."""

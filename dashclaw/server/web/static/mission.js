@@ -1,0 +1,44 @@
+"use strict";
+// The decisions over time as curves with values under the pointer; the bars that the server drew stand where this cannot.
+(() => {
+  const HEIGHT = 180;
+  let chart = null;
+
+  // A token may be an expression such as light-dark(), which a canvas does not read: an element computes it.
+  function colour(name) {
+    const probe = document.createElement("i");
+    probe.style.color = `var(${name})`;
+    document.body.append(probe);
+    const found = getComputedStyle(probe).color;
+    probe.remove();
+    return found;
+  }
+
+  function draw() {
+    const place = document.getElementById("rate");
+    if (chart !== null) chart.destroy();
+    chart = null;
+    if (place === null || typeof uPlot === "undefined") return;
+    const { at, decisions } = JSON.parse(place.dataset.series);
+    const line = colour("--muted");
+    const axis = { stroke: line, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+    const series = Object.entries(decisions).map(([name, { label, token }]) => ({
+      label, stroke: colour(token), width: 2, points: { show: false }, spanGaps: false, name,
+    }));
+    const data = [at.map((moment) => Date.parse(moment) / 1000), ...Object.values(decisions).map((each) => each.values)];
+    const width = place.clientWidth;
+    if (width === 0) return;
+    place.hidden = false;
+    chart = new uPlot({
+      width, height: HEIGHT, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+      series: [{ label: "UTC" }, ...series], axes: [axis, { ...axis, size: 44 }], scales: { y: { range: (_, __, top) => [0, Math.max(1, top)] } },
+      cursor: { drag: { x: false, y: false } }, legend: { live: true },
+    }, data, place);
+    place.nextElementSibling.hidden = true;
+  }
+
+  addEventListener("resize", draw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  document.body.addEventListener("htmx:afterSettle", draw);
+  draw();
+})();
