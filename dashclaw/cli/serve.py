@@ -49,16 +49,27 @@ def run(options: argparse.Namespace, output: Output) -> None:
         database=options.db,
         starter_policies=False if options.no_starter_policies else None,
     )
-    with _stopping_is_no_failure():
-        serve(settings, lambda started: output.line(started._asdict(), _text(started)))
+    with _stopping_is_no_failure() as stop:
+        serve(settings, lambda started: output.line(started._asdict(), _text(started)), lambda: stop.asked)
+
+
+class _Stop:
+    """Ends the program with 0; remembers it, because Python swallows an exit that a callback of an import raises."""
+
+    asked = False
+
+    def __call__(self, *_: object) -> None:
+        self.asked = True
+        sys.exit(0)
 
 
 @contextmanager
-def _stopping_is_no_failure() -> Iterator[None]:
+def _stopping_is_no_failure() -> Iterator[_Stop]:
     """Exit with 0 on SIGINT and SIGTERM, which the server raises once more after its graceful stop."""
-    before = {asked: signal.signal(asked, lambda *_: sys.exit(0)) for asked in (signal.SIGINT, signal.SIGTERM)}
+    stop = _Stop()
+    before = {asked: signal.signal(asked, stop) for asked in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield stop
     finally:
         for asked, handler in before.items():
             signal.signal(asked, handler)

@@ -33,8 +33,10 @@ class Started(NamedTuple):
     agent_key: str | None
 
 
-def serve(settings: ServerSettings, tell: Callable[[Started], None]) -> None:
+def serve(settings: ServerSettings, tell: Callable[[Started], None], stopping: Callable[[], bool]) -> None:
     """Serve until SIGINT or SIGTERM, then finish what runs. `tell` is called once the port is bound.
+
+    `stopping` says whether a signal came before the server listens to signals itself: then it ends at once.
 
     Raises `ConfigurationError` when the database or the address cannot be had.
     """
@@ -52,7 +54,7 @@ def serve(settings: ServerSettings, tell: Callable[[Started], None]) -> None:
             url = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
             tell(Started(url, without_password(str(runtime.store.url)), start.policies, *keys))
             with working(runtime):
-                _Server(runtime, settings).run(sockets=[sock])
+                _Server(runtime, settings, stopping).run(sockets=[sock])
     finally:
         runtime.close()
 
@@ -87,7 +89,8 @@ def _listening(settings: ServerSettings) -> socket.socket:
 class _Server(uvicorn.Server):
     """Ends the streams first when it stops, so that the stop waits only for real requests."""
 
-    def __init__(self, runtime: Runtime, settings: ServerSettings) -> None:
+    def __init__(self, runtime: Runtime, settings: ServerSettings, stopping: Callable[[], bool]) -> None:
+        self._stopping = stopping
         self._app = create_app(runtime, settings)
         super().__init__(
             uvicorn.Config(
@@ -98,6 +101,10 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=settings.stop_seconds,
             )
         )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.should_exit = self.should_exit or self._stopping()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.state.broadcast.close()

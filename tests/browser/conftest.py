@@ -1,4 +1,4 @@
-"""One browser per run; a server and people per module."""
+"""One browser for this folder; a server and people per module."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from ..integration.serving import Served, served
 from .chromium import chromium, sign_in
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Closed before tests of other folders run: Playwright keeps an event loop running in this thread."""
     with chromium() as found:
         yield found
 

@@ -79,7 +79,6 @@ OPERATIONS = (
         "Try an action on policies and say which match and why; records nothing",
         "policy testing",
         body=TrialInput,
-        role="readonly",
         prepare=attempt,
         slow=True,
     ),

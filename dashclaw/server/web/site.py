@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 # Pages wait for each other before they keep the API's threads busy.
 _THREADS = 8
-_NOT_OURS = ("/api/", "/docs", "/openapi.json")
+_NOT_OURS = ("/api", "//", "/docs", "/openapi.json")
 SIGN_IN = "/sign-in"
 LIVE = "/live"
 

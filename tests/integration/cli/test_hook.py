@@ -283,7 +283,8 @@ def program(*words: str, event: Any, **environment: str) -> subprocess.Completed
 
 def test_with_a_server_the_hook_loads_neither_the_other_commands_nor_a_database(server: Served) -> None:
     words = ["-X", "importtime", "-m", "dashclaw", "hook", "claude-code", "--url", server.url]
-    done = program(*words, event=before(), DASHCLAW_API_KEY=server.agent_key)
+    # Without PYTHONPATH: what keeps the tests on this machine loads modules of its own.
+    done = program(*words, event=before(), DASHCLAW_API_KEY=server.agent_key, PYTHONPATH="")
     assert (done.returncode, done.stdout) == (0, "")
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "dashclaw._governor" in loaded

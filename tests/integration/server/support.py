@@ -140,11 +140,15 @@ class Things(NamedTuple):
     webhook_id: str
     delivery_id: str
     schedule_id: str
+    session_id: str
 
 
 def make_things(admin: Http, agent: Http, org_id: str) -> Things:
     """One fresh thing of every kind; the action waits for a person."""
-    action = agent.made("POST", "/api/actions", {**BODIES["create_action"], "status": "pending"})["action_id"]
+    session = f"session-{next(_numbers)}"
+    action = agent.made(
+        "POST", "/api/actions", {**BODIES["create_action"], "status": "pending", "session_id": session}
+    )["action_id"]
     decision = agent.made("POST", "/api/guard", BODIES["guard"])["decision_id"]
     loop = agent.made("POST", "/api/loops", {**BODIES["register_open_loop"], "action_id": action})
     assumption = agent.made("POST", "/api/assumptions", {**BODIES["register_assumption"], "action_id": action})
@@ -188,6 +192,7 @@ def make_things(admin: Http, agent: Http, org_id: str) -> Things:
         hook,
         tried["delivery_id"],
         schedule["id"],
+        session,
     )
 
 
@@ -234,6 +239,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "update_policy": {"active": False},
     "test_policies": {"agent_id": "agent-1"},
     "import_policies": {"yaml": IMPORTED},
+    "try_policies": {"context": {"action_type": "research", "agent_id": "agent-1"}},
     "simulate_policies": {"yaml": IMPORTED, "since": "1d"},
     "create_pairing": {"agent_id": "agent-1", "public_key": ed25519_pem(), "algorithm": "Ed25519"},
     "approve_pairing": {"reason": "Spoke to the owner"},
@@ -310,9 +316,15 @@ def _with_ids(values: Mapping[str, Any], things: Things) -> dict[str, Any]:
     return {name: ids.get(value, value) if isinstance(value, str) else value for name, value in values.items()}
 
 
+def ids_of(path: str, things: Things) -> dict[str, str]:
+    """The ids by the names that the path has for them; there are two kinds of threads."""
+    ids = things._asdict()
+    return {**ids, "thread_id": things.message_thread_id} if path.startswith("/api/messages/") else ids
+
+
 def filled(operation: Operation, path: str, things: Things) -> tuple[str, dict[str, Any] | None]:
     """A path and a body that the operation accepts."""
-    path = path.format_map({name: quote(value, safe="") for name, value in things._asdict().items()})
+    path = path.format_map({name: quote(value, safe="") for name, value in ids_of(path, things).items()})
     if operation.name in QUERIES:
         path += "?" + urlencode(_with_ids(QUERIES[operation.name], things))
     if operation.body is None:

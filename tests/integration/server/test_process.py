@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+from dashclaw.server.run import Started, serve
+from dashclaw.server.settings import ServerSettings
+
 from .support import BODIES, Http, eventually, refused
 
 ACTION = BODIES["create_action"]
@@ -198,3 +201,10 @@ def test_a_client_that_leaves_halfway_writes_nothing_and_is_no_fault(tmp_path: P
         assert found.http.made("GET", "/api/actions")["total"] == 0
         found.stop()
         assert found.ended() == (0, "", "")
+
+
+def test_a_signal_that_came_before_the_server_listens_to_signals_ends_it_at_once(tmp_path: Path) -> None:
+    settings = ServerSettings.from_environment(port=0, database=str(tmp_path / "dashclaw.db"))
+    told: list[Started] = []
+    serve(settings, told.append, lambda: True)
+    assert [started.agent_key is not None for started in told] == [True]
