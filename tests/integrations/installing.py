@@ -34,6 +34,8 @@ _SECTIONS = ("global", "install", ":env:")
 
 # Runs a command within what is left of an environment's time; returns its exit code and what it printed.
 Run = Callable[..., "tuple[int, str]"]
+# Found here, once: sysconfig, which is asked, cannot be asked first by two threads at a time.
+UV = find_uv_bin()
 
 
 class Environment(NamedTuple):
@@ -74,19 +76,19 @@ def install(environment: Environment, run: Run, *, fresh: bool, unlocked: bool) 
     if not (fresh or unlocked) and stamp.is_file() and stamp.read_text() == environment.stamp():
         return ""
     shutil.rmtree(environment.folder, ignore_errors=True)
-    uv, within = find_uv_bin(), ["--quiet", "--python", str(environment.binary)]
+    within = ["--quiet", "--python", str(environment.binary)]
     locked = environment.locked.is_file() and not unlocked
     constraints = ["--constraints", str(environment.locked)] if locked else []
     wanted = ["--editable", f"{ROOT}[local,{environment.extra}]", *environment.pins, *ALWAYS]
     for command in (
-        [uv, "venv", "--quiet", "--python", environment.python, str(environment.folder)],
-        [uv, "pip", "install", *within, *constraints, *wanted],
+        [UV, "venv", "--quiet", "--python", environment.python, str(environment.folder)],
+        [UV, "pip", "install", *within, *constraints, *wanted],
     ):
         code, output = run(command, uv_environment(os.environ, environment.folder.parent))
         if code:
             return f"{' '.join(command)}\n{output}"
     if unlocked:
-        code, output = run([uv, "pip", "freeze", *within, "--exclude-editable"], dict(os.environ))
+        code, output = run([UV, "pip", "freeze", *within, "--exclude-editable"], dict(os.environ))
         if code:
             return output
         environment.locked.write_text(output)
