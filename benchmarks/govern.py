@@ -134,7 +134,6 @@ def plain(claw: DashClaw) -> None:
 
 def main() -> None:
     """Print the figures."""
-    # Here lies a secrets.py, which is not the one that the frameworks want.
     sys.path[0] = str(FOLDER.parent)
     from benchmarks.frameworks import ADAPTERS
 

@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from local_guard import CONTEXT, POLICIES
 
@@ -50,13 +51,21 @@ uvicorn.run(app, port=int(sys.argv[2]), log_level="error", access_log=False, ser
 """
 
 
+class Served(NamedTuple):
+    """A server: where it answers, its process, and the key of an admin."""
+
+    url: str
+    pid: int
+    key: str
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[str, str]]:
-    """A server process on the first CPU; gives its address and key."""
+def serving(database: str) -> Iterator[Served]:
+    """A server process on the first CPU, over the database at a path or a URL."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
-    command = [sys.executable, "-c", SERVER, str(folder / "bench.db"), str(port)]
+    command = [sys.executable, "-c", SERVER, database, str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             os.sched_setaffinity(process.pid, {0})
@@ -66,7 +75,7 @@ def serving(folder: Path) -> Iterator[tuple[str, str]]:
             while socket.socket().connect_ex(("127.0.0.1", port)):
                 assert time.monotonic() < deadline, "the server did not start"
                 time.sleep(0.05)
-            yield f"http://127.0.0.1:{port}", key
+            yield Served(f"http://127.0.0.1:{port}", process.pid, key)
         finally:
             process.terminate()
 
@@ -95,7 +104,7 @@ def main() -> None:
     if shutil.which("wrk") is None or len(os.sched_getaffinity(0)) < 2:
         print("skipped: needs wrk and two CPUs")
         return
-    with tempfile.TemporaryDirectory() as name, serving(Path(name)) as (url, key):
+    with tempfile.TemporaryDirectory() as name, serving(f"{name}/bench.db") as (url, _, key):
         add_policies(url, key)
         script = Path(name) / "post.lua"
         script.write_text(

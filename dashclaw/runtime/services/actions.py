@@ -242,8 +242,10 @@ def listing(tx: Tx, call: Invocation) -> dict[str, Any]:
     }
     if filters.get("status") == "pending":
         filters["status"] = "pending_approval"
-    found = rows.page(tx, call.caller.org_id, filters, query.size, query.offset)
     stats = rows.stats(tx, call.caller.org_id, filters)
+    # Looking for more than there are would read everything.
+    size = min(query.size, stats["total"] - query.offset)
+    found = rows.page(tx, call.caller.org_id, filters, size, query.offset) if size > 0 else []
     return {
         "actions": [action_row(row) for row in found],
         "total": stats["total"],

@@ -30,6 +30,7 @@ from ..policy_tests import policy_of
 from ..problems import Problem, invalid
 from ..store import governance, orgs, references
 from ..store import policies as rows
+from ..store.day_counts import decided as decided_since
 
 if TYPE_CHECKING:
     from ..runtime import Runtime
@@ -138,7 +139,7 @@ def show_report(_tx: Tx, call: Invocation) -> Any:
 
 def _document(tx: Tx, call: Invocation, framework: Framework) -> dict[str, Any]:
     since = ago(tx.now, days=_REPORT_DAYS)
-    evidence = _evidence(tx, call.caller.org_id, since, governance.decided(tx, call.caller.org_id, since))
+    evidence = _evidence(tx, call.caller.org_id, since, decided_since(tx, call.caller.org_id, since))
     used = [row["action_type"] for row in evidence["action_breakdown"]]
     found = analyse(framework, _coverage(tx, call, framework), used)
     return {
@@ -184,7 +185,7 @@ def show_evidence(tx: Tx, call: Invocation) -> dict[str, Any]:
     """What the guard decided and agents recorded in a window."""
     days = _days(call.query.window)
     since = ago(tx.now, days=days)
-    decided = governance.decided(tx, call.caller.org_id, since)
+    decided = decided_since(tx, call.caller.org_id, since)
     answer: dict[str, Any] = {"window": call.query.window, "window_days": days, "framework": None, "controls": None}
     if call.query.framework is not None:
         framework = _framework(call)

@@ -96,7 +96,7 @@ def evaluate(tx: Tx, call: Invocation) -> dict[str, Any]:
 def history(tx: Tx, call: Invocation) -> dict[str, Any]:
     """Decisions, newest first.
 
-    Filters other than the agent and the decision look through the newest 50,000; `searched_since` tells when that
+    Filters other than the agent and the decision look through the newest 25,000; `searched_since` tells when that
     leaves older ones out, and `total` then counts up to 10,000.
     """
     query: DecisionPage = call.query

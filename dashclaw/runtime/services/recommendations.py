@@ -148,7 +148,8 @@ def _bundle(tx: Tx, call: Invocation, found: Iterable[Mapping[str, Any]]) -> dic
     query = call.query
     found = list(found)
     since = ago(tx.now, days=query.lookback_days)
-    sums = rows.episode_sums(tx, call.caller.org_id, query.agent_id, query.action_type, since) if found else {}
+    agents, types = ({row[name] for row in found} for name in ("agent_id", "action_type"))
+    sums = rows.episode_sums(tx, call.caller.org_id, agents, types, since) if found else {}
     counts = rows.event_counts(tx, call.caller.org_id, [row["id"] for row in found], since)
     measured = []
     for row in found:

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from .approvals import votes_of
 from .engine import Hot, decode, encode
+from .far_pages import nearer
 from .hot import hot_update
 from .tables import action_counts, actions
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _A = actions.c
 _N = action_counts.c
 _COUNTED = ("agent_id", "swarm_id", "action_type", "status", "resolution", "risk_score")
+# Each of these has an index that goes on with the start.
+_INDEXED = {"agent_id", "status", "action_type"}
 HIGH_RISK = 70
 PARENTS = 10
 RELATED = 20
@@ -145,7 +148,11 @@ def some(tx: Tx, org_id: str, action_ids: Collection[str]) -> list[dict[str, Any
 
 def page(tx: Tx, org_id: str, filters: Mapping[str, Any], size: int, offset: int) -> list[dict[str, Any]]:
     """Actions that match the filters, newest start first."""
-    query = select(actions).where(_A.org_id == org_id, *_matching(_A, filters))
+    where = [_A.org_id == org_id, *_matching(_A, filters)]
+    if len(filters) == 0 or (len(filters) == 1 and filters.keys() <= _INDEXED):
+        more, offset = nearer(tx, _A.timestamp_start, where, offset)
+        where += more
+    query = select(actions).where(*where)
     query = query.order_by(_A.timestamp_start.desc(), _A.action_id).limit(size).offset(offset)
     return _read(tx, tx.all(query))
 

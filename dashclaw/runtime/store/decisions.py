@@ -30,6 +30,7 @@ from dashclaw._json import compact
 from ..clock import ago
 from ..guard import SEVERITY
 from .engine import Hot, decode, encode
+from .far_pages import nearer
 from .hot import hot_insert
 from .tables import decision_counts, decision_hours, guard_decisions
 
@@ -231,12 +232,17 @@ def page(
     tx: Tx, org_id: str, *, agent_id: str | None, decision: str | None, size: int, offset: int
 ) -> list[dict[str, Any]]:
     """Decisions, newest first."""
-    query = select(guard_decisions).where(_D.org_id == org_id)
+    where = [_D.org_id == org_id]
     if agent_id is not None:
-        query = query.where(_D.agent_id == agent_id)
+        where.append(_D.agent_id == agent_id)
     if decision is not None:
-        query = query.where(_D.decision == decision)
-    query = query.order_by(_D.created_at.desc(), _D.id.desc()).limit(size).offset(offset)
+        where.append(_D.decision == decision)
+    if agent_id is None or decision is None:
+        more, offset = nearer(tx, _D.created_at, where, offset)
+        where += more
+    query = (
+        select(guard_decisions).where(*where).order_by(_D.created_at.desc(), _D.id.desc()).limit(size).offset(offset)
+    )
     return [decode(guard_decisions, row) for row in tx.all(query)]
 
 

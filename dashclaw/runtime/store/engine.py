@@ -31,7 +31,7 @@ class Tx:
     """One transaction. Statements are Core statements or `Hot` ones; rows come back as dicts."""
 
     def __init__(self, engine: Engine, connection: Connection, now: datetime) -> None:
-        self._engine = engine
+        self.engine = engine
         self._connection = connection
         self._raw: Any = connection.connection.driver_connection
         self.dialect = engine.dialect.name
@@ -80,7 +80,7 @@ class Tx:
         if self.dialect == "sqlite":
             cursor = self._run(statement, params)[0]
         else:
-            compiled = statement.compiled(self._engine)
+            compiled = statement.compiled(self.engine)
             # A name keeps the rows on the server until they are fetched.
             cursor = self._raw.cursor(name=f"pages_{next(_PAGED)}")
             cursor.execute(compiled.sql, {**compiled.defaults, **params})
@@ -93,7 +93,7 @@ class Tx:
     def insert_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows as they are, all with the same columns."""
         if rows:
-            compiled = hot_insert(table, tuple(rows[0])).compiled(self._engine)
+            compiled = hot_insert(table, tuple(rows[0])).compiled(self.engine)
             self._raw.cursor().executemany(compiled.sql, map(compiled.bound, rows))
 
     def insert(self, table: Table, values: Mapping[str, Any]) -> None:
@@ -149,7 +149,7 @@ class Tx:
             self._raw.execute("SELECT pg_notify('dashclaw', '')")
 
     def _run(self, statement: Hot, params: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
-        compiled = statement.compiled(self._engine)
+        compiled = statement.compiled(self.engine)
         if compiled.defaults:
             params = {**compiled.defaults, **params}
         return self._raw.execute(compiled.sql, compiled.bound(params)), compiled.columns

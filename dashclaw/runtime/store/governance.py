@@ -36,13 +36,6 @@ def trend(tx: Tx, org_id: str, framework: str, most: int) -> list[dict[str, Any]
     return tx.all(query.order_by(_S.created_at.desc(), _S.id.desc()).limit(most))
 
 
-def decided(tx: Tx, org_id: str, since: str) -> list[dict[str, Any]]:
-    """How often each kind of action met each decision by the same policies since a moment."""
-    by = (_D.action_type, _D.decision, _D.matched_policies)
-    query = select(*by, func.count().label("count")).where(_D.org_id == org_id, _D.created_at >= since)
-    return [decode(guard_decisions, row) for row in tx.all(query.group_by(*by))]
-
-
 def newest_decisions(tx: Tx, org_id: str, decisions: Sequence[str], since: str, most: int) -> list[dict[str, Any]]:
     """The newest of these decisions since a moment."""
     columns = (_D.id, _D.action_id, _D.agent_id, _D.action_type, _D.decision, _D.reasons, _D.risk_score, _D.created_at)
@@ -63,8 +56,7 @@ def recorded(tx: Tx, org_id: str, since: str) -> dict[str, int]:
 
 def answered(tx: Tx, org_id: str, since: str, states: Sequence[str]) -> dict[str, int]:
     """How many actions that started since a moment have each state of their approval."""
-    found = {}
-    for state in states:
-        where = (_A.org_id == org_id, _A.approval_status == state, _A.timestamp_start >= since)
-        found[state] = int(tx.scalar(select(func.count()).select_from(actions).where(*where)))
-    return found
+    where = (_A.org_id == org_id, _A.approval_status.is_not(None), _A.timestamp_start >= since)
+    query = select(_A.approval_status, func.count().label("n")).where(*where).group_by(_A.approval_status)
+    found = {row["approval_status"]: row["n"] for row in tx.all(query)}
+    return {state: found.get(state, 0) for state in states}

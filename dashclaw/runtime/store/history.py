@@ -22,6 +22,7 @@ NEAR = 20_000
 # Other organisations may write between two events of one transaction.
 _SAME_CHANGE = 1_000
 _E = events.c
+_N = evidence_entries.c
 # Spelt out rather than bound, so that the planner sees that the partial indexes apply.
 _IS_CHANGE = _E.event != literal_column(f"'{DECISION_MADE}'")
 _NEXT = Hot(
@@ -30,13 +31,15 @@ _NEXT = Hot(
     .order_by(_E.id)
     .limit(1)
 )
-_BETWEEN = (
-    select(events)
-    .where(_E.org_id == bindparam("org"), _E.id >= bindparam("least"), _E.id <= bindparam("greatest"))
-    .order_by(_E.id)
+_BETWEEN = select(events).where(
+    _E.org_id == bindparam("org"), _E.id >= bindparam("least"), _E.id <= bindparam("greatest")
 )
-_DECISION = Hot(_BETWEEN.where(_E.resource_id == bindparam("decision"), _E.event == bindparam("name")).limit(1))
-_SAME = Hot(_BETWEEN.where(_E.event == bindparam("name"), _E.created_at == bindparam("at")).limit(1))
+_OF_DECISION = _BETWEEN.where(_E.resource_id == bindparam("decision"), _E.event == bindparam("name")).limit(1)
+_FORWARDS, _BACKWARDS = Hot(_OF_DECISION.order_by(_E.id)), Hot(_OF_DECISION.order_by(_E.id.desc()))
+_SAME = Hot(_BETWEEN.where(_E.event == bindparam("name"), _E.created_at == bindparam("at")).order_by(_E.id).limit(1))
+_ENTRY = Hot(
+    select(_N.seq, _N.link, _N.salt).where(_N.org_id == bindparam("org"), _N.event_id == bindparam("event_id_"))
+)
 
 
 def of_record(tx: Tx, org_id: str, kind: str, record_id: str) -> list[dict[str, Any]]:
@@ -79,15 +82,17 @@ def of_decision(tx: Tx, org_id: str, decision_id: str, before: int, at: str | No
     its action or, when the agent asked the guard first, up to minutes earlier. So the 20,000 ids before are looked
     at, then those of the moment `at`.
     """
-    found = _decision_between(tx, org_id, decision_id, max(0, before - NEAR), before)
+    found = _decision_between(tx, _BACKWARDS, org_id, decision_id, max(0, before - NEAR), before)
     if found is None and at is not None:
         least = first_since(tx, org_id, at, before)
-        found = _decision_between(tx, org_id, decision_id, least, min(before, least + NEAR))
+        found = _decision_between(tx, _FORWARDS, org_id, decision_id, least, min(before, least + NEAR))
     return found
 
 
-def _decision_between(tx: Tx, org_id: str, decision_id: str, least: int, greatest: int) -> dict[str, Any] | None:
-    row = tx.one(_DECISION, org=org_id, decision=decision_id, name=DECISION_MADE, least=least, greatest=greatest)
+def _decision_between(
+    tx: Tx, statement: Hot, org_id: str, decision_id: str, least: int, greatest: int
+) -> dict[str, Any] | None:
+    row = tx.one(statement, org=org_id, decision=decision_id, name=DECISION_MADE, least=least, greatest=greatest)
     return None if row is None else decode(events, row)
 
 
@@ -119,18 +124,11 @@ def stored_decision(tx: Tx, org_id: str, decision_id: str) -> dict[str, Any] | N
 
 def entries(tx: Tx, org_id: str, event_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
     """The entries of the chain that stand for events: `{seq, hash, erased}` by the event's id."""
-    e = evidence_entries.c
-    wanted = sorted(set(event_ids))
     found: dict[int, dict[str, Any]] = {}
-    for start in range(0, len(wanted), 500):
-        part = wanted[start : start + 500]
-        query = select(e.event_id, e.seq, e.link, e.salt).where(e.org_id == org_id, e.event_id.in_(part))
-        for row in tx.all(query):
-            found[row["event_id"]] = {
-                "seq": row["seq"],
-                "hash": bytes(row["link"]).hex(),
-                "erased": row["salt"] is None,
-            }
+    for event_id in set(event_ids):
+        # One by one: asked for several, SQLite reads every entry of the organisation.
+        for seq, link, salt in tx.tuples(_ENTRY, org=org_id, event_id_=event_id):
+            found[event_id] = {"seq": seq, "hash": bytes(link).hex(), "erased": salt is None}
     return found
 
 

@@ -133,9 +133,9 @@ def event_counts(tx: Tx, org_id: str, ids: Sequence[str], since: str) -> dict[st
 
 
 def episode_sums(
-    tx: Tx, org_id: str, agent_id: str | None, action_type: str | None, since: str
+    tx: Tx, org_id: str, agent_ids: Collection[str], action_types: Collection[str], since: str
 ) -> dict[tuple[str, str, bool], dict[str, Any]]:
-    """Episodes added up by agent, type of action and whether a recommendation was applied."""
+    """Episodes of some agents added up by agent, type of action and whether a recommendation was applied."""
     group = (_E.agent_id, _E.action_type, _E.recommendation_applied)
     query = select(
         *group,
@@ -147,7 +147,7 @@ def episode_sums(
         func.sum(_E.duration_ms).label("duration_ms"),
         func.count(_E.cost_estimate).label("priced"),
         func.sum(_E.cost_estimate).label("cost"),
-    ).where(*_group(_E, org_id, agent_id, action_type), _E.updated_at >= since)
+    ).where(_E.org_id == org_id, _E.agent_id.in_(agent_ids), _E.action_type.in_(action_types), _E.updated_at >= since)
     names = ("total", "successes", "failures", "timed", "priced")
     return {
         (row["agent_id"], row["action_type"], bool(row["recommendation_applied"])): {

@@ -46,12 +46,12 @@ def of_window(tx: Tx, org_id: str, since: str) -> dict[str, Any]:
     inside = (_E.org_id == org_id, _E.id >= first)
     total = int(tx.scalar(select(func.count()).select_from(events).where(*inside)))
     newest = tx.all(select(_E.id, _E.event).where(*inside).order_by(_E.id.desc()).limit(MOST))
-    linked = (_N.org_id == org_id, _N.event_id >= first)
-    seqs = tx.one(select(func.min(_N.seq).label("first"), func.max(_N.seq).label("last")).where(*linked)) or {}
+    # Entries follow each other as their events do.
+    linked = select(_N.seq).where(_N.org_id == org_id, _N.event_id >= first).limit(1)
     return {
         **_references(tx, org_id, newest, total),
-        "first_seq": seqs.get("first"),
-        "last_seq": seqs.get("last"),
+        "first_seq": tx.scalar(linked.order_by(_N.event_id)),
+        "last_seq": tx.scalar(linked.order_by(_N.event_id.desc())),
     }
 
 

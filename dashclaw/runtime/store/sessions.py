@@ -26,13 +26,16 @@ def page(tx: Tx, org_id: str, agent_id: str | None, size: int, offset: int) -> t
             func.count().label("actions"),
             func.min(_A.timestamp_start).label("began_at"),
             func.max(_A.timestamp_start).label("last_at"),
+            # Of the groups, so that the index is read once.
+            func.count().over().label("total"),
         )
         .where(*where)
         .group_by(_A.session_id)
     )
-    total = tx.scalar(select(func.count()).select_from(grouped.subquery()))
-    found = grouped.order_by(func.max(_A.timestamp_start).desc(), _A.session_id).limit(size).offset(offset)
-    return tx.all(found), int(total)
+    newest = grouped.order_by(func.max(_A.timestamp_start).desc(), _A.session_id)
+    found = tx.all(newest.limit(size).offset(offset))
+    totals = {int(row.pop("total")) for row in found or tx.all(newest.limit(1))}
+    return found, max(totals, default=0)
 
 
 def actions_of(tx: Tx, org_id: str, session_id: str, size: int, offset: int) -> tuple[list[dict[str, Any]], int]:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from dashclaw.runtime.clock import ago
 from dashclaw.runtime.compliance import FRAMEWORKS
 from dashclaw.runtime.identity import Caller
+from dashclaw.runtime.store.decisions import forget
 
 from .conftest import ADMIN, DEFAULT_ORG, World
 
@@ -218,3 +220,28 @@ def test_another_organisation_has_its_own_coverage_trend_and_evidence(world: Wor
     document = world.ask("GET", "/api/compliance/report", query=query, caller=stranger)[1]["document"]
     assert len(document["trend"]) == 1
     assert document["evidence"]["guard_decisions_total"] == 0
+
+
+def test_days_that_are_over_are_counted_again_when_they_changed(world: World) -> None:
+    def decisions() -> int:
+        found: int = ask(world, "evidence")["evidence"]["guard_decisions_total"]
+        return found
+
+    def decide() -> None:
+        assert world.ask("POST", "/api/guard", {"action_type": "research"})[0] == 200
+
+    decide()
+    world.clock.move(days=2)
+    decide()
+    world.clock.move(days=2)
+    decide()
+    assert decisions() == 3
+    assert decisions() == 3
+    # By a process whose clock is behind.
+    world.clock.move(days=-2)
+    decide()
+    world.clock.move(days=2)
+    assert decisions() == 4
+    with world.runtime.store.write(DEFAULT_ORG) as tx:
+        forget(tx, DEFAULT_ORG, ("", ""), ago(tx.now, days=1), 100)
+    assert decisions() == 1

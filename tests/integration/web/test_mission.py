@@ -64,6 +64,15 @@ def test_every_program_of_the_first_steps_is_python(operator: Browser) -> None:
         assert f'base_url="{operator.server.url}"' in page
 
 
+def test_a_signal_about_no_single_action_leads_to_its_agent(operator: Browser, agent: httpx.Client) -> None:
+    for _ in range(4):
+        action_id = act(agent).json()["action_id"]
+        agent.patch(f"/api/actions/{action_id}", json={"status": "failed"}).raise_for_status()
+    page = operator.get("/")
+    assert page.status_code == 200
+    assert '<a href="/agents/deployer">Repeated failures</a>' in page.text
+
+
 def test_the_overview_counts_what_happened(operator: Browser, agent: httpx.Client) -> None:
     act(agent)
     policy(operator, name="Look at risk", policy_type="risk_threshold", rules={"threshold": 90, "action": ASK})

@@ -187,7 +187,14 @@ actions = Table(
     Index("actions_by_agent", "org_id", "agent_id", "timestamp_start"),
     Index("actions_by_status", "org_id", "status", "timestamp_start"),
     Index("actions_by_type", "org_id", "action_type", "timestamp_start"),
-    Index("actions_by_parent", "org_id", "parent_action_id"),
+    Index(
+        "actions_by_parent",
+        "org_id",
+        "parent_action_id",
+        "timestamp_start",
+        sqlite_where=text("parent_action_id IS NOT NULL"),
+        postgresql_where=text("parent_action_id IS NOT NULL"),
+    ),
     Index("actions_by_digest", "org_id", "digest"),
     Index("actions_by_idempotency_key", "org_id", "idempotency_key"),
     Index("actions_by_expiry", "org_id", "approval_status", "approval_expires_at"),
@@ -196,10 +203,12 @@ actions = Table(
         "org_id",
         "session_id",
         "timestamp_start",
+        "agent_id",
         sqlite_where=text("session_id IS NOT NULL"),
         postgresql_where=text("session_id IS NOT NULL"),
     ),
     _waited("decision", "approval_status", "approval_at"),
+    _waited("answer", "timestamp_start", "approval_status"),
     _waited("similarity", "agent_id", "action_type", "timestamp_start"),
 )
 

@@ -5,12 +5,15 @@
   let chart = null;
 
   // A token may be an expression such as light-dark(), which a canvas does not read: an element computes it.
-  function colour(name) {
-    const probe = document.createElement("i");
-    probe.style.color = `var(${name})`;
-    document.body.append(probe);
-    const found = getComputedStyle(probe).color;
-    probe.remove();
+  function colours(place, names) {
+    const probes = names.map((name) => {
+      const probe = document.createElement("i");
+      probe.style.color = `var(${name})`;
+      return probe;
+    });
+    place.append(...probes);
+    const found = Object.fromEntries(names.map((name, index) => [name, getComputedStyle(probes[index]).color]));
+    for (const probe of probes) probe.remove();
     return found;
   }
 
@@ -20,10 +23,10 @@
     chart = null;
     if (place === null || typeof uPlot === "undefined") return;
     const { at, decisions } = JSON.parse(place.dataset.series);
-    const line = colour("--muted");
-    const axis = { stroke: line, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+    const colour = colours(place, ["--muted", "--line", ...Object.values(decisions).map(({ token }) => token)]);
+    const axis = { stroke: colour["--muted"], grid: { stroke: colour["--line"], width: 1 }, ticks: { show: false } };
     const series = Object.entries(decisions).map(([name, { label, token }]) => ({
-      label, stroke: colour(token), width: 2, points: { show: false }, spanGaps: false, name,
+      label, stroke: colour[token], width: 2, points: { show: false }, spanGaps: false, name,
     }));
     const data = [at.map((moment) => Date.parse(moment) / 1000), ...Object.values(decisions).map((each) => each.values)];
     const width = place.clientWidth;

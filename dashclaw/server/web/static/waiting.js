@@ -33,7 +33,10 @@
   });
 
   for (const button of document.querySelectorAll("[data-notify]")) {
-    if (!("Notification" in window)) continue;
+    if (!("Notification" in window)) {
+      button.hidden = true;
+      continue;
+    }
     const word = button.querySelector("span");
     const draw = () => {
       const on = wanted();
@@ -42,7 +45,6 @@
       button.disabled = Notification.permission === "denied";
       if (button.disabled) button.title = "This browser was told to refuse notifications of this site";
     };
-    button.hidden = false;
     draw();
     button.addEventListener("click", async () => {
       if (wanted()) localStorage.setItem(KEPT, "off");

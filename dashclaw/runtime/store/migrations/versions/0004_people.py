@@ -65,6 +65,14 @@ def upgrade() -> None:
     op.create_index("web_sessions_by_time", "web_sessions", ["seen_at"], unique=False)
     op.create_index("web_sessions_by_token", "web_sessions", ["token_hash"], unique=True)
     op.create_index(
+        "actions_by_answer",
+        "actions",
+        ["org_id", "timestamp_start", "approval_status"],
+        unique=False,
+        sqlite_where=sa.text("approval_status IS NOT NULL"),
+        postgresql_where=sa.text("approval_status IS NOT NULL"),
+    )
+    op.create_index(
         "actions_by_decision",
         "actions",
         ["org_id", "approval_status", "approval_at"],
@@ -72,10 +80,19 @@ def upgrade() -> None:
         sqlite_where=sa.text("approval_status IS NOT NULL"),
         postgresql_where=sa.text("approval_status IS NOT NULL"),
     )
+    op.drop_index("actions_by_parent", table_name="actions")
+    op.create_index(
+        "actions_by_parent",
+        "actions",
+        ["org_id", "parent_action_id", "timestamp_start"],
+        unique=False,
+        sqlite_where=sa.text("parent_action_id IS NOT NULL"),
+        postgresql_where=sa.text("parent_action_id IS NOT NULL"),
+    )
     op.create_index(
         "actions_by_session",
         "actions",
-        ["org_id", "session_id", "timestamp_start"],
+        ["org_id", "session_id", "timestamp_start", "agent_id"],
         unique=False,
         sqlite_where=sa.text("session_id IS NOT NULL"),
         postgresql_where=sa.text("session_id IS NOT NULL"),

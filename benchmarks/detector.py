@@ -1,6 +1,6 @@
 """What the detector of secrets finds, what it flags in vain, and how long a megabyte takes.
 
-Run it with `python benchmarks/secrets.py`. The texts are those of tests/unit/data/detector_cases.txt with bodies from
+Run it with `python benchmarks/detector.py`. The texts are those of tests/unit/data/detector_cases.txt with bodies from
 twenty seeds, and whatever Python source, documentation and lists of hashes is installed here.
 """
 
