@@ -41,6 +41,7 @@ class Content:
         self._operations = {found.name: found for found in server.runtime.registry.operations}
         self._clients = {"admin": admin, "member": agent}
         self._text = text
+        self.url = server.url
         self.used: set[str] = set()
         self.ids: dict[str, str] = {}
         self.agent_id = text(100)
@@ -154,7 +155,9 @@ class Content:
 
     def _action(self, kind: str, **more: Any) -> dict[str, Any]:
         texts = filled(self._operations["create_action"], self._text)
-        own = {"agent_id": self.agent_id, "session_id": self.session_id, "action_type": f"{kind} {self._text(100)}"}
+        # An approval holds for what is asked for again.
+        action_type = f"{kind} {next(_NUMBERS)} {self._text(100)}"
+        own = {"agent_id": self.agent_id, "session_id": self.session_id, "action_type": action_type}
         return {**texts, **own, **more}
 
     def _act(self, kind: str, **more: Any) -> Any:

@@ -114,7 +114,7 @@ FORMS: Mapping[str, Form] = {
     "/theme": Form(None, _fixed(theme="dark"), tells=False),
     "/webhooks": Form("admin", _fixed(url=NOWHERE)),
     "/webhooks/{webhook_id}": Form("admin", _fixed(active="off")),
-    "/webhooks/{webhook_id}/deliveries/{delivery_id}/resend": Form("admin", _resumed, tells=False),
+    "/webhooks/{webhook_id}/deliveries/{delivery_id}/resend": Form("admin", _resumed),
     "/webhooks/{webhook_id}/remove": Form("admin"),
     "/webhooks/{webhook_id}/test": Form("admin"),
 }
