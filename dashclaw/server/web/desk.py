@@ -156,7 +156,7 @@ def url_of(path: str, **query: Any) -> str:
 
 def safe_next(to: str | None) -> str:
     """Where to go after the sign-in: a page of this site, else the first one."""
-    if not to or not to.startswith("/") or to.startswith("//") or "\\" in to or not to.isprintable():
+    if not to or not to.startswith("/") or to.startswith("//") or "\\" in to or not (to.isascii() and to.isprintable()):
         return HOME
     parts = urlsplit(to)
     return HOME if parts.scheme or parts.netloc or parts.path.startswith("/sign-") else to

@@ -11,6 +11,7 @@ import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dashclaw.runtime.body import is_text
 from dashclaw.runtime.problems import Problem
 
 from ..auth import SAFE
@@ -205,7 +206,10 @@ def _wants_page(request: Request) -> bool:
 
 
 async def _fields(request: Request) -> dict[str, str]:
-    """The text fields of a form; where a name came several times, with a comma between the values."""
+    """The text fields of a form; where a name came several times, with a comma between the values.
+
+    Raises `Problem` 400 for what is no text that both databases can hold.
+    """
     kind = request.headers.get("content-type", "")
     if not kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
         return {}
@@ -213,6 +217,8 @@ async def _fields(request: Request) -> dict[str, str]:
     async with request.form(max_files=0) as form:
         for name, value in form.multi_items():
             if isinstance(value, str):
+                if not is_text(name + value):
+                    raise Problem(400, "NO_TEXT", "The form holds a NUL or half a surrogate pair, which is not text")
                 fields[name] = f"{fields[name]},{value}" if name in fields else value
     return fields
 

@@ -99,3 +99,10 @@ def test_the_overview_counts_what_happened(operator: Browser, agent: httpx.Clien
     health = agent.get("/api/health").json()["guard_ms"]
     assert health["answers"] == 3
     assert 0 < health["p50"] <= health["p95"] <= health["p99"]
+
+
+def test_a_signal_that_is_about_no_action_is_shown(operator: Browser, agent: httpx.Client) -> None:
+    for _ in range(4):
+        failed = act(agent, "Fail").json()["action_id"]
+        agent.patch(f"/api/actions/{failed}", json={"status": "failed"}).raise_for_status()
+    assert "failed" in text_of(operator.get("/")).partition("Signals")[2]
