@@ -13,9 +13,10 @@ from playwright.sync_api import Browser
 
 from ..integration.serving import Served, served
 from .chromium import chromium, sign_in
+from .passing import Passing
 from .seeding import seed
 
-WIDTHS = {360: 780, 768: 1024, 1440: 900}
+WIDTHS = {360: 780, 768: 1024, 1280: 860}
 THEMES = ("light", "dark")
 
 
@@ -23,13 +24,19 @@ def main() -> None:
     """Take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("paths", nargs="*", help="pages; default: all of the navigation")
-    parser.add_argument("--to", type=Path, default=Path("/tmp/look"))
+    parser.add_argument("--to", type=Path, default=Path("look"))
+    parser.add_argument("--light", action="store_true", help="only the light theme")
     parser.add_argument("--fold", action="store_true", help="only what is seen without scrolling")
     given = parser.parse_args()
     given.to.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, served(f"{folder}/dashclaw.db") as server, chromium() as browser:
-        seed(server)
-        for theme in THEMES:
+    clock = Passing()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(f"{folder}/dashclaw.db", clock=clock) as server,
+        chromium() as browser,
+    ):
+        seed(server, rounds=8, wait=clock.wait)
+        for theme in THEMES[: 1 if given.light else None]:
             for width in WIDTHS:
                 photograph(browser, server, theme, width, given)
 
@@ -39,6 +46,7 @@ def photograph(browser: Browser, server: Served, theme: str, width: int, given: 
     size = {"width": width, "height": WIDTHS[width]}
     with browser.new_context(viewport=size, color_scheme=theme, reduced_motion="reduce") as context:
         page = sign_in(context, server.url, server.admin_key)
+        page.clock.set_system_time(server.runtime.clock())
         links = page.locator("#side a.side-link").evaluate_all("links => links.map(link => link.getAttribute('href'))")
         for path in given.paths or links:
             answer = page.goto(server.url + path)
