@@ -47,7 +47,10 @@ ASSUMPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 )
 NOTES = (
     ("/api/learning", {"decision": "Take the smaller index", "reasoning": "Twice as fast for half the price"}),
-    ("/api/learning", {"decision": "Ask before each refund", "reasoning": "Two of ten were wrong", "outcome": "None since"}),
+    (
+        "/api/learning",
+        {"decision": "Ask before each refund", "reasoning": "Two of ten were wrong", "outcome": "None since"},
+    ),
     ("/api/goals", {"title": "Answer within an hour", "description": "Nine of ten mails", "progress": 72}),
     ("/api/goals", {"title": "No manual deployments", "progress": 40}),
 )
@@ -62,7 +65,14 @@ KEYS = (
     {"label": "audit export", "role": "readonly"},
 )
 MESSAGES = (
-    ("researcher", "deployer", "question", "normal", "Which index do we take?", "The smaller one is faster and cheaper."),
+    (
+        "researcher",
+        "deployer",
+        "question",
+        "normal",
+        "Which index do we take?",
+        "The smaller one is faster and cheaper.",
+    ),
     ("deployer", "researcher", "info", "normal", "Rollout of 4.2.1", "Half of the pods are new; no error so far."),
     ("invoice-clerk", "support-triage", "action", "high", "Order 20931", "The refund waits for a second signature."),
     ("data-steward", "deployer", "status", "low", "Nightly check", "Two duplicates found, none removed."),
@@ -116,7 +126,11 @@ def _spend(agent: Post, day: int) -> None:
 def _talk(agent: Post) -> None:
     made = agent(
         "/api/messages/threads",
-        {"name": "Release 4.2.1", "participants": ["deployer", "release-notes", "researcher"], "created_by": "deployer"},
+        {
+            "name": "Release 4.2.1",
+            "participants": ["deployer", "release-notes", "researcher"],
+            "created_by": "deployer",
+        },
     )
     for sender, to, kind, urgency, subject, body in MESSAGES:
         message = {"from_agent_id": sender, "to_agent_id": to, "message_type": kind, "urgency": urgency}
@@ -168,7 +182,11 @@ def _note(agent: httpx.Client) -> None:
 def _run(agent: httpx.Client, action: Mapping[str, Any], number: int) -> str:
     body = {**action, "risk_score": 10 + number, "session_id": f"{action['agent_id']}-8", "systems_touched": ["crm"]}
     made: str = agent.post("/api/actions", json=body).raise_for_status().json()["action_id"]
-    ended = {"status": "failed", "error_message": "No answer from the archive"} if number % 5 == 4 else {"status": "completed"}
+    ended = (
+        {"status": "failed", "error_message": "No answer from the archive"}
+        if number % 5 == 4
+        else {"status": "completed"}
+    )
     more = {"duration_ms": 2400 + 700 * (number % 4), "tokens_in": 900, "tokens_out": 250, "cost_estimate": 0.0041}
     agent.patch(f"/api/actions/{made}", json={**ended, **more}).raise_for_status()
     return made
@@ -196,7 +214,9 @@ def _trust(server: Served, admin: Post, agent: Post) -> None:
         made = admin("/api/identities", {**key, **more})["identity"]
     admin(f"/api/identities/{made['id']}/revoke", {"reason": "The machine was given away"})
     asked = [
-        agent("/api/pairings", {"agent_id": name, "public_key": ed25519_pem(210 + number), "algorithm": "Ed25519"})["pairing"]
+        agent("/api/pairings", {"agent_id": name, "public_key": ed25519_pem(210 + number), "algorithm": "Ed25519"})[
+            "pairing"
+        ]
         for number, name in enumerate(("unknown-host", "data-steward", "researcher"))
     ]
     admin(f"/api/pairings/{asked[0]['id']}/deny", {"reason": "Nobody knows this machine"})
