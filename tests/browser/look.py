@@ -1,6 +1,7 @@
 """Photograph pages of the dashboard over a seeded server: `python -m tests.browser.look [--to FOLDER] [PATH...]`.
 
-Without paths, every page of the navigation. Each in three widths and both themes.
+Without paths, every page of the navigation; `{policy}` and the like in a path stand for ids of what was seeded. Each in
+three widths and both themes.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ import argparse
 import tempfile
 from pathlib import Path
 
+import httpx
 from playwright.sync_api import Browser
 
 from ..integration.serving import Served, served
 from .chromium import chromium, sign_in
 from .passing import Passing
+from .pictures import known
 from .seeding import seed
 
 WIDTHS = {360: 780, 768: 1024, 1280: 860}
@@ -48,13 +51,15 @@ def photograph(browser: Browser, server: Served, theme: str, width: int, given: 
         page = sign_in(context, server.url, server.admin_key)
         page.clock.set_system_time(server.runtime.clock())
         links = page.locator("#side a.side-link").evaluate_all("links => links.map(link => link.getAttribute('href'))")
-        for path in given.paths or links:
+        with httpx.Client(base_url=server.url, headers={"x-api-key": server.admin_key}) as client:
+            ids = known(client)
+        for path in [path.format_map(ids) for path in given.paths or links]:
             answer = page.goto(server.url + path)
             if answer is None or answer.status >= 400:
                 print(path, answer and answer.status)
                 continue
             page.wait_for_selector("#connection[data-state=live]")
-            name = path.strip("/").replace("/", "-").replace("?", "-") or "mission"
+            name = path.partition("?")[0].strip("/").replace("/", "-") or "mission"
             page.screenshot(path=given.to / f"{name}-{width}-{theme}.png", full_page=not given.fold)
 
 

@@ -17,7 +17,7 @@ from .pictures import FOLDER, PICTURES, THEMES, Picture, known
 from .seeding import seed
 
 SIZE = {"width": 1280, "height": 860}
-COLOURS = 96
+COLOURS = 128
 # What was not decided in time is noted within a few seconds.
 SETTLED_SECONDS = 30_000
 
@@ -67,7 +67,7 @@ def take(page: Page, address: str, picture: Picture, to: Path) -> None:
     picture.act(page)
     page.evaluate("() => document.activeElement?.blur()")
     with Image.open(BytesIO(page.screenshot())) as taken:
-        few = taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        few = taken.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(to, optimize=True)
 
 

@@ -42,6 +42,7 @@ NO_PICTURE = frozenset(
     {
         "/actions/{action_id}/replay",
         "/compliance/{framework}/report",
+        "/decisions/{decision_id}/json",
         "/evidence/proof",
         "/manifest.webmanifest",
         "/messages/attachments/{attachment_id}",

@@ -79,7 +79,11 @@ def entries(policy_type: str) -> list[Entry]:
             found += [_entry(f"{key}.{name}", part) for name, part in inside.items()]
         elif key != "action" or len(_options(field)) > 1:
             found.append(_entry(key, field))
-    return sorted(found, key=lambda entry: (entry.seldom, not entry.required, entry.key == "description"))
+    return sorted(found, key=_rank)
+
+
+def _rank(entry: Entry) -> tuple[bool, ...]:
+    return entry.seldom, not entry.required, entry.key.startswith("approv"), entry.key == "description"
 
 
 def _entry(key: str, field: Field) -> Entry:

@@ -27,12 +27,13 @@ _FIELDS = ("agent_id", "public_key", "algorithm", "not_after", "replace", "old_f
 def listing(desk: Desk, problem: Problem | None = None) -> Response:
     """What waits for a decision, and the keys of the agents."""
     agent_id = desk.query.get("agent_id")
+    lately = desk.ask("get_pairings", query={"agent_id": agent_id, "limit": HISTORY})["pairings"]
     shown = {"agent_id": agent_id, "include_replaced": desk.query.get("keys") == "all"}
     return desk.page(
         "identities/list.html",
         status=200 if problem is None else problem.status,
         waiting=desk.ask("get_pairings", query={"status": "pending", "agent_id": agent_id, "limit": SIZE})["pairings"],
-        lately=desk.ask("get_pairings", query={"agent_id": agent_id, "limit": HISTORY})["pairings"],
+        lately=[row for row in lately if row["status"] != "pending"],
         found=desk.ask("get_identities", query={**shown, "limit": SIZE, "offset": desk.query.get("offset")}),
         values={name: desk.form.get(name, "") for name in _FIELDS},
         problem=problem,
