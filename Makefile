@@ -42,7 +42,10 @@ docs: $(STAMP) ## write the pages that are made from the code
 	$(BIN)/python tests/contract/cli_page.py
 	$(BIN)/python tests/contract/reference_pages.py
 
+screenshots: $(STAMP) ## take the pictures of the dashboard anew
+	$(BIN)/python -m tests.browser.photograph
+
 clean: ## remove what was installed and built
 	rm -rf $(VENV) .venv-integrations build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo test test-integrations check bench serve docs clean
+.PHONY: help demo test test-integrations check bench serve docs screenshots clean

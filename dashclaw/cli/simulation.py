@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from dashclaw import DashClaw
+from dashclaw._simulated import Simulated
 from dashclaw.errors import ConfigurationError
 
 from .arguments import Commands, connection, whole
@@ -18,8 +18,6 @@ from .connection import connect
 from .output import Output, one_line, table
 
 _DECISIONS = ("allow", "warn", "require_approval", "block")
-_SAMPLES = 20
-_ALIKE = 3
 _AGENTS = 20
 _DIFFERENT = 1
 
@@ -69,11 +67,11 @@ def simulate(options: argparse.Namespace, output: Output) -> None:
     body |= {name: value for name, value in given.items() if value is not None}
     if options.with_current:
         body["with_current"] = True
-    whole_of = _Sum()
+    whole_of = Simulated()
     with connect(options) as client:
         for part in _parts(client, body):
             whole_of.add(part)
-            whole_of.tell()
+            _tell(whole_of)
     found = whole_of.document()
     output.result(found, _text(found))
 
@@ -87,62 +85,13 @@ def _parts(client: DashClaw, body: dict[str, Any]) -> Iterator[Mapping[str, Any]
         body = {**body, "cursor": part["cursor"]}
 
 
-class _Sum:
-    """The parts of a simulation added up; progress is shown on a terminal only."""
-
-    def __init__(self) -> None:
-        self._first: Mapping[str, Any] = {}
-        self._counts: Counter[str] = Counter()
-        self._skipped: Counter[str] = Counter()
-        self._matrix: dict[str, Counter[str]] = {was: Counter() for was in _DECISIONS}
-        self._policies: dict[str, dict[str, Any]] = {}
-        self._agents: dict[str | None, Counter[str]] = {}
-        self._samples: list[Mapping[str, Any]] = []
-        self._alike: Counter[tuple[str, ...]] = Counter()
-
-    def add(self, part: Mapping[str, Any]) -> None:
-        """Add what the next decisions gave."""
-        self._first = self._first or part
-        for name in ("evaluated", "changed", "stricter", "milder", "masked", "recounted"):
-            self._counts[name] += part[name]
-        self._skipped.update(part["skipped"])
-        for was, row in part["matrix"].items():
-            self._matrix.setdefault(was, Counter()).update(row)
-        for policy in part["by_policy"]:
-            known = self._policies.setdefault(policy["policy_id"], {**policy, "matched": 0, "changed": 0})
-            known["matched"] += policy["matched"]
-            known["changed"] += policy["changed"]
-        for agent in part["by_agent"]:
-            amounts = {"evaluated": agent["evaluated"], "changed": agent["changed"]}
-            self._agents.setdefault(agent["agent_id"], Counter()).update(amounts)
-        for sample in part["samples"]:
-            kind = (sample["action_type"], sample["was"], sample["would_be"])
-            self._alike[kind] += 1
-            if len(self._samples) < _SAMPLES and self._alike[kind] <= _ALIKE:
-                self._samples.append(sample)
-
-    def tell(self) -> None:
-        """Show on a terminal how far it is."""
-        if not sys.stderr.isatty():
-            return
-        done, of = self._counts["evaluated"] + sum(self._skipped.values()), self._first["matching"]
-        sys.stderr.write(f"\r{done:,} of {of:,} decisions" + ("" if done < of else "\n"))
-        sys.stderr.flush()
-
-    def document(self) -> dict[str, Any]:
-        """Everything, as one answer would have said it."""
-        names = ("policy_set", "policies", "replaced", "since", "until", "matching", "warnings")
-        agents = sorted(self._agents.items(), key=lambda known: (-known[1]["changed"], str(known[0])))
-        return {
-            **{name: self._first[name] for name in names},
-            **{name: self._counts[name] for name in ("evaluated", "changed", "stricter", "milder")},
-            "skipped": dict(self._skipped),
-            **{name: self._counts[name] for name in ("masked", "recounted")},
-            "matrix": {was: dict(row) for was, row in self._matrix.items()},
-            "by_policy": sorted(self._policies.values(), key=lambda row: (-row["changed"], row["name"])),
-            "by_agent": [{"agent_id": agent, **counts} for agent, counts in agents],
-            "samples": self._samples,
-        }
+def _tell(whole_of: Simulated) -> None:
+    """Show on a terminal how far it is."""
+    if not sys.stderr.isatty():
+        return
+    done, of = whole_of.done, whole_of.matching
+    sys.stderr.write(f"\r{done:,} of {of:,} decisions" + ("" if done < of else "\n"))
+    sys.stderr.flush()
 
 
 def _text(found: Mapping[str, Any]) -> str:

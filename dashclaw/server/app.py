@@ -26,6 +26,7 @@ from .operations import Operations
 from .problems import json_response, not_routed, problem_response
 from .settings import ServerSettings
 from .stream import Broadcast, stream
+from .web.bundles import Bundles
 from .web.jobs import Jobs
 from .web.site import Site
 
@@ -51,19 +52,27 @@ def create_app(runtime: Runtime, settings: ServerSettings) -> FastAPI:
     entrance = _entrance(runtime, settings)
     broadcast = Broadcast(runtime)
     latency = Latency()
-    jobs = Jobs()
+    jobs, bundles = Jobs(), Bundles()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         broadcast.close()
         jobs.close()
+        bundles.close()
 
     app = FastAPI(title="DashClaw", version=__version__, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
     app.state.broadcast = broadcast
     app.add_exception_handler(HTTPException, not_routed)
     app.add_middleware(
-        Site, runtime=runtime, entrance=entrance, broadcast=broadcast, settings=settings, latency=latency, jobs=jobs
+        Site,
+        runtime=runtime,
+        entrance=entrance,
+        broadcast=broadcast,
+        settings=settings,
+        latency=latency,
+        jobs=jobs,
+        bundles=bundles,
     )
     app.add_middleware(Operations, runtime=runtime, entrance=entrance, max_body=settings.max_body, latency=latency)
     uploads = {(found.verb, found.path): found.uploads for found in runtime.registry.operations if found.uploads}

@@ -14,6 +14,8 @@ from dashclaw.runtime.routing.due import keep_all_up
 from dashclaw.runtime.signal_watch import detect
 from dashclaw.runtime.store.retention import sweep
 
+from .web.sessions import forget
+
 if TYPE_CHECKING:
     from dashclaw.runtime.runtime import Runtime
 
@@ -96,6 +98,16 @@ def retention(runtime: Runtime) -> Upkeep:
     return Upkeep("retention", job, SWEEP_SECONDS)
 
 
+def sessions(runtime: Runtime) -> Upkeep:
+    """Forget hourly the sessions of the dashboard that have ended."""
+
+    def job() -> None:
+        with runtime.store.write() as tx:
+            forget(tx)
+
+    return Upkeep("sessions", job, SWEEP_SECONDS)
+
+
 def webhooks(runtime: Runtime) -> Upkeep:
     """Send events to webhooks."""
     wake = threading.Event()
@@ -124,4 +136,4 @@ def checkpoints(runtime: Runtime) -> Upkeep:
     return Upkeep("checkpoints", Notary(runtime).round, CHECKPOINT_SECONDS)
 
 
-JOBS = (retention, webhooks, signals, routing, links, checkpoints)
+JOBS = (retention, sessions, webhooks, signals, routing, links, checkpoints)

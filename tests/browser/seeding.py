@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import httpx
 
 from ..integration.serving import Served
+from .story import tell_past, tell_present
 
 AGENTS = ("deployer", "support-triage", "invoice-clerk", "researcher", "data-steward", "release-notes")
 POLICIES = (
@@ -58,33 +61,42 @@ WAITING: tuple[dict[str, object], ...] = (
         "metadata": {"tool": "bank.transfer"},
     },
 )
+CONNECTIONS = {
+    "agent_id": "deployer",
+    "connections": [
+        {"provider": "github", "auth_type": "oauth", "status": "active"},
+        {"provider": "aws", "auth_type": "environment", "status": "error"},
+    ],
+}
 
 
-def seed(server: Served, *, rounds: int = 6) -> None:
-    """Policies, agents, actions in every state, decisions of people."""
+def seed(server: Served, *, rounds: int = 6, wait: Callable[[float], None] = lambda _: None) -> None:
+    """Content for every page: agents, actions in every state, decisions of people, and what else a fleet tells.
+
+    `wait` lets so many seconds pass at the server; without it all happened just now.
+    """
     with (
-        httpx.Client(base_url=server.url, headers={"x-api-key": server.admin_key}) as admin,
-        httpx.Client(base_url=server.url, headers={"x-api-key": server.agent_key}) as agent,
+        httpx.Client(base_url=server.url, headers={"x-api-key": server.admin_key}, timeout=30) as admin,
+        httpx.Client(base_url=server.url, headers={"x-api-key": server.agent_key}, timeout=30) as agent,
     ):
         for policy in POLICIES:
             admin.post("/api/policies", json=policy).raise_for_status()
-        for name in AGENTS:
-            agent.post("/api/agents/heartbeat", json={"agent_id": name, "agent_name": name.replace("-", " ").title()})
+        _beat(agent)
+        tell_past(server, wait)
         for number in range(rounds * len(ACTIONS)):
+            wait(900)
             _act(admin, agent, number)
         admin.post("/api/policies", json=FOUR_EYES).raise_for_status()
+        tell_present(server)
+        _beat(agent)
         for action in WAITING:
             agent.post("/api/actions", json=action).raise_for_status()
-        agent.post(
-            "/api/agents/connections",
-            json={
-                "agent_id": "deployer",
-                "connections": [
-                    {"provider": "github", "auth_type": "oauth", "status": "active"},
-                    {"provider": "aws", "auth_type": "environment", "status": "error"},
-                ],
-            },
-        )
+        agent.post("/api/agents/connections", json=CONNECTIONS).raise_for_status()
+
+
+def _beat(agent: httpx.Client) -> None:
+    for name in AGENTS:
+        agent.post("/api/agents/heartbeat", json={"agent_id": name, "agent_name": name.replace("-", " ").title()})
 
 
 def _act(admin: httpx.Client, agent: httpx.Client, number: int) -> None:

@@ -40,6 +40,14 @@ def ask(server: Served, **more: object) -> tuple[str, str]:
     return str(answer.json()["action_id"]), str(body["declared_goal"])
 
 
+def decide(server: Served, action_id: str) -> None:
+    headers = {"x-api-key": server.admin_key}
+    body = {"decision": "deny", "reasoning": "Not now"}
+    httpx.post(
+        f"{server.url}/api/actions/{action_id}/approve", json=body, headers=headers, timeout=30
+    ).raise_for_status()
+
+
 def approval(server: Served, action_id: str) -> dict[str, object]:
     headers = {"x-api-key": server.agent_key}
     found = httpx.get(f"{server.url}/api/actions/{action_id}", headers=headers, timeout=30).json()["action"]
@@ -170,15 +178,58 @@ def test_without_scripts_one_decides_too(browser: Browser, server: Served) -> No
     assert approval(server, action_id)["reason"] == "No scripts here"
 
 
-def test_the_badge_and_the_notification_say_how_much_waits(context: BrowserContext, server: Served) -> None:
-    context.add_init_script(
-        "window.badges = []; navigator.setAppBadge = async (n) => badges.push(n);"
-        "navigator.clearAppBadge = async () => badges.push(0);"
-    )
+# What the browser is asked to show, where the screen would show it; a page can be told that nobody looks.
+WITNESS = """
+window.badges = []; window.shown = []; window.looked = true;
+navigator.setAppBadge = async (count) => badges.push(count);
+navigator.clearAppBadge = async () => badges.push(0);
+ServiceWorkerRegistration.prototype.showNotification = async (title, more) => { shown.push([title, more.body]); };
+Object.defineProperty(document, "visibilityState", { get: () => looked ? "visible" : "hidden" });
+"""
+
+
+def test_the_badge_and_the_title_say_how_much_waits(context: BrowserContext, server: Served) -> None:
+    context.add_init_script(WITNESS)
     page = at_the_queue(sign_in(context, server.url, server.admin_key), server)
     before = page.evaluate("badges.at(-1)")
-    ask(server)
+    action_id, _ = ask(server)
     page.wait_for_function("n => badges.at(-1) === n", arg=before + 1, timeout=5_000)
+    expect(page).to_have_title(re.compile(rf"^\({before + 1}\) Approvals"))
+    decide(server, action_id)
+    page.wait_for_function("n => badges.at(-1) === n", arg=before, timeout=5_000)
+
+
+def test_a_notification_comes_once_when_nobody_looks_and_never_says_what(
+    context: BrowserContext, server: Served
+) -> None:
+    context.grant_permissions(["notifications"], origin=server.url)
+    context.add_init_script(WITNESS)
+    page = at_the_queue(sign_in(context, server.url, server.admin_key), server)
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    button = page.get_by_role("button", name="Notify me")
+    button.click()
+    expect(page.get_by_role("button", name="Notifications on")).to_have_attribute("aria-pressed", "true")
+    other = context.new_page()
+    at_the_queue(other, server)
+    before = page.evaluate("badges.at(-1)")
+    ask(server)
+    for one in (page, other):
+        one.wait_for_function("n => badges.at(-1) === n", arg=before + 1, timeout=5_000)
+        assert one.evaluate("shown") == [], "somebody looks"
+        one.evaluate("looked = false")
+    action_id, goal = ask(server)
+    for one in (page, other):
+        one.wait_for_function("n => badges.at(-1) === n", arg=before + 2, timeout=5_000)
+    page.wait_for_function("shown.length > 0", timeout=5_000)
+    found = page.evaluate("shown") + other.evaluate("shown")
+    assert found == [[f"{before + 2} actions wait for you", "Open the approvals to decide."]]
+    assert goal not in str(found)
+    decide(server, action_id)
+    page.wait_for_function("n => badges.at(-1) === n", arg=before + 1, timeout=5_000)
+    page.get_by_role("button", name="Notifications on").click()
+    ask(server)
+    page.wait_for_function("n => badges.at(-1) === n", arg=before + 2, timeout=5_000)
+    assert len(page.evaluate("shown") + other.evaluate("shown")) == 1, "fewer, or switched off"
 
 
 def test_it_is_an_app_that_says_when_the_server_is_gone(browser: Browser, tmp_path: Path) -> None:

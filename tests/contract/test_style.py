@@ -20,6 +20,7 @@ LEAVES = {
     "_filename",
     "_inert",
     "_json",
+    "_simulated",
 }
 # Only names, a line each: as long as there are names.
 LISTS = {Path("types/__init__.py")}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from dashclaw.errors import ConfigurationError
 
@@ -67,12 +67,45 @@ def export(
     """
     if target.exists():
         raise ConfigurationError(f"{target} exists already")
+
+    def write(tx: Tx, span: Span) -> dict[str, Any]:
+        return _write(tx, org_id, span, target, progress)
+
+    return _from_snapshot(store, org_id, (since, until), (key, anchors), write)
+
+
+def export_to(
+    store: Store,
+    org_id: str,
+    file: IO[bytes],
+    *,
+    key: EvidenceKey,
+    anchors: Path | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    progress: Progress = lambda done, of: None,  # noqa: ARG005
+) -> dict[str, Any]:
+    """Write the same bundle into an open file; returns the manifest, and raises `Problem` 409 as `export` does."""
+
+    def write(tx: Tx, span: Span) -> dict[str, Any]:
+        return _zip(tx, org_id, span, file, progress)
+
+    return _from_snapshot(store, org_id, (since, until), (key, anchors), write)
+
+
+def _from_snapshot(
+    store: Store,
+    org_id: str,
+    times: tuple[str | None, str | None],
+    signing: tuple[EvidenceKey, Path | None],
+    write: Callable[[Tx, Span], dict[str, Any]],
+) -> dict[str, Any]:
     for _ in range(_ATTEMPTS):
-        make_checkpoint(store, org_id, key, anchors)
+        make_checkpoint(store, org_id, *signing)
         with store.read() as tx:
-            span = _span(tx, org_id, since, until)
+            span = _span(tx, org_id, *times)
             if span is not None:
-                return _write(tx, org_id, span, target, progress)
+                return write(tx, span)
     raise conflict("Data is being erased right now; try again")
 
 

@@ -100,6 +100,6 @@ def swatch(kind: str) -> Markup:
 def meter(value: float, label: str, *, top: float = 100, kind: str = "accent") -> Markup:
     """A horizontal bar that fills with `value`."""
     filled = max(0.0, min(1.0, value / top if top else 0.0)) * 100
-    drawn: Any = Markup('<rect class="meter-track" width="100" height="6" rx="3"/>')
-    drawn += Markup('<rect class="k-{}" width="{:.1f}" height="6" rx="3"/>').format(kind, filled)
+    drawn: Any = Markup('<rect class="meter-track" width="100" height="6"/>')
+    drawn += Markup('<rect class="k-{}" width="{:.1f}" height="6"/>').format(kind, filled)
     return _SVG.format("meter", 100, 6, label, drawn)

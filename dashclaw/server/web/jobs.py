@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from dashclaw.runtime.problems import conflict
+from dashclaw.runtime.problems import Problem, conflict
 
 log = logging.getLogger("dashclaw")
 
@@ -24,9 +24,13 @@ class CancelledError(Exception):
 
 
 class Job:
-    """One piece of work. `done` of `total` parts are through; `result` is there once it `ended` well, else `error`."""
+    """One piece of work. `done` of `total` parts are through; `result` is there once it `ended` well, else `error`.
 
-    def __init__(self, deadline: float) -> None:
+    `about` says what was asked for.
+    """
+
+    def __init__(self, deadline: float, about: Any = None) -> None:
+        self.about = about
         self.done = 0
         self.total = 0
         self.ended = False
@@ -54,6 +58,8 @@ class Job:
             self.result = work(self)
         except CancelledError as error:
             self.error = str(error)
+        except Problem as problem:
+            self.error = " ".join([problem.message, *problem.details])
         except Exception as error:  # whatever happens belongs on the page and in the log
             log.exception("a job of the dashboard failed")
             self.error = f"It failed: {type(error).__name__}. The log of the server says more."
@@ -69,13 +75,13 @@ class Jobs:
         self._jobs: OrderedDict[tuple[str, str], Job] = OrderedDict()
         self._lock = threading.Lock()
 
-    def start(self, org_id: str, kind: str, work: Callable[[Job], Any]) -> Job:
+    def start(self, org_id: str, kind: str, work: Callable[[Job], Any], about: Any = None) -> Job:
         """Begin a job; raises `Problem` 409 while one of this kind runs for the organisation."""
         with self._lock:
             known = self._jobs.get((org_id, kind))
             if known is not None and not known.ended:
                 raise conflict("This is under way already; wait for it or cancel it")
-            job = self._jobs[(org_id, kind)] = Job(time.monotonic() + DEADLINE_SECONDS)
+            job = self._jobs[(org_id, kind)] = Job(time.monotonic() + DEADLINE_SECONDS, about)
             self._jobs.move_to_end((org_id, kind))
             ended = [key for key, found in self._jobs.items() if found.ended]
             for key in ended[: max(0, len(self._jobs) - _MOST_KEPT)]:

@@ -38,6 +38,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("Sessions", "/sessions", "sessions", "s"),
             Entry("Messages", "/messages", "messages", "i"),
             Entry("Learning", "/learning", "learning", "l"),
+            Entry("Identities", "/identities", "identities", "k", ("/pair",)),
         ),
     ),
     (
@@ -46,6 +47,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("Compliance", "/compliance", "compliance", "c"),
             Entry("Spend", "/spend", "spend", "t"),
             Entry("Evidence", "/evidence", "evidence", "e"),
+            Entry("Findings", "/findings", "findings", "f"),
         ),
     ),
     (

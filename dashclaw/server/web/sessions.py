@@ -49,6 +49,11 @@ class Session(NamedTuple):
     token: str | None = None
 
 
+def forget(tx: Tx) -> int:
+    """Delete the sessions that have ended by the clock; returns how many."""
+    return rows.forget_old(tx, ago(tx.now, seconds=IDLE.total_seconds()), ago(tx.now, seconds=LONGEST.total_seconds()))
+
+
 class Sessions:
     """Begins, finds, renews and ends sessions; only hashes of their tokens are kept.
 
@@ -67,7 +72,6 @@ class Sessions:
         """Sign a caller in, always under a new token; `check` tells the key of the environment from a later one."""
         token = secrets.token_urlsafe(32)
         with self._store.write(caller.org_id) as tx:
-            rows.forget_old(tx, ago(tx.now, seconds=IDLE.total_seconds()), ago(tx.now, seconds=LONGEST.total_seconds()))
             row: dict[str, Any] = {
                 "id": f"web_{uuid.uuid4()}",
                 "org_id": caller.org_id,

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ..latency import Latency
     from ..settings import ServerSettings
     from ..stream import Broadcast
+    from .bundles import Bundles
     from .jobs import Jobs
     from .sessions import Session
 
@@ -66,6 +67,7 @@ class Site:
         settings: ServerSettings,
         latency: Latency,
         jobs: Jobs,
+        bundles: Bundles,
     ) -> None:
         self._app = app
         self.runtime = runtime
@@ -73,6 +75,7 @@ class Site:
         self.settings = settings
         self.latency = latency
         self.jobs = jobs
+        self.bundles = bundles
         self.files = Files()
         secret = site_secret(runtime)
         self.cookies = Cookies(secret)

@@ -77,6 +77,15 @@ def test_a_decision_shows_what_it_rests_on(operator: Browser, decided: dict[str,
     assert operator.get("/decisions/gd_nothing").status_code == 404
 
 
+def test_a_decision_is_downloaded(operator: Browser, agent: httpx.Client, decided: dict[str, str]) -> None:
+    page = operator.get(f"/decisions/{decided['risky']}")
+    assert f'href="/decisions/{decided["risky"]}/json"' in page.text
+    found = operator.get(f"/decisions/{decided['risky']}/json")
+    assert found.headers["content-disposition"] == 'attachment; filename="decision.json"'
+    assert found.json()["decision"] == agent.get(f"/api/guard/decisions/{decided['risky']}").json()["decision"]
+    assert operator.get("/decisions/gd_nothing/json").status_code == 404
+
+
 def test_an_action_is_replayed_and_downloaded(operator: Browser, decided: dict[str, str]) -> None:
     path = f"/actions/{decided['action']}"
     page = operator.get(path)

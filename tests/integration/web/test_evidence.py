@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
 
 from dashclaw.runtime.problems import Problem
+from dashclaw.server.web.bundles import Bundles
 from dashclaw.server.web.jobs import CancelledError, Job, Jobs
 
+from ..serving import Served
 from .support import Browser, text_of
 
 SCRIPT = "<script>alert(1)</script>"
@@ -70,6 +76,55 @@ def test_text_is_erased_once_the_word_is_typed(operator: Browser, agent: httpx.C
     page = operator.get("/evidence")
     assert SCRIPT not in page.text
     assert f"asked for {SCRIPT}" in text_of(page)
+
+
+def test_a_bundle_is_written_and_downloaded_once(operator: Browser, agent: httpx.Client, tmp_path: Path) -> None:
+    act(agent)
+    until(lambda: linked(agent))
+    assert operator.post("/evidence/export/download", page="/evidence").status_code == 404
+    assert operator.post("/evidence/export", {"since": "soon"}, page="/evidence").status_code == 400
+    assert operator.post("/evidence/export", page="/evidence").status_code == 303
+    until(lambda: "can be downloaded once" in text_of(operator.get("/evidence", region="bundle")))
+    found = operator.post("/evidence/export/download", page="/evidence")
+    assert found.headers["content-type"] == "application/zip"
+    assert int(found.headers["content-length"]) == len(found.content)
+    assert 'filename="evidence-1-' in found.headers["content-disposition"]
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(found.content)
+    with zipfile.ZipFile(bundle) as opened:
+        verifier = opened.extract("verify.py", tmp_path)
+    checked = subprocess.run([sys.executable, verifier, str(bundle)], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert operator.post("/evidence/export/download", page="/evidence").status_code == 404
+    operator.post("/evidence/export", {"until": "2020-01-01"}, page="/evidence")
+    until(lambda: "Nothing was recorded in that time" in text_of(operator.get("/evidence")))
+
+
+def test_who_is_no_administrator_gets_no_bundle(visitor: Callable[[], Browser], server: Served) -> None:
+    browser = visitor()
+    browser.sign_in(server.agent_key)
+    assert "/evidence/export" not in browser.get("/evidence").text
+    for path in ("/evidence/export", "/evidence/export/cancel", "/evidence/export/download"):
+        assert browser.post(path, page="/messages/new").status_code == 403
+
+
+def test_few_bundles_wait_and_none_outlives_its_reader() -> None:
+    bundles = Bundles()
+    files = [bundles.new_file() for _ in range(5)]
+    for number, file in enumerate(files):
+        file.write(b"x" * number)
+        bundles.keep(f"org_{number % 4}", file, {"first": 1, "last": number})
+    assert [file.closed for file in files] == [True, True, False, False, False]
+    bundle = bundles.take("org_2")
+    assert bundle is not None
+    assert bundle.size == 2
+    pieces = bundle.pieces()
+    assert next(pieces) == b"xx"
+    pieces.close()
+    assert files[2].closed
+    assert bundles.take("org_2") is None
+    bundles.close()
+    assert all(file.closed for file in files)
 
 
 def test_one_job_of_a_kind_at_a_time_and_it_can_be_cancelled() -> None:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import httpx
+import pytest
+
+from dashclaw.server.web.jobs import Job
+from dashclaw.server.web.pages import simulation
 
 from .support import Browser, text_of
 
@@ -124,14 +131,109 @@ def test_a_draft_is_put_to_the_record(operator: Browser, agent: httpx.Client) ->
     decided(agent, "simulated", declared_goal=SCRIPT, agent_id="simulant")
     draft = "policies:\n- {name: Sim, policy_type: block_action_type, rules: {action_types: [simulated]}}"
     asked = {"yaml": draft, "since": "1d", "agent_id": "simulant"}
-    page = operator.post("/policies/simulate", asked, page="/policies/simulate")
-    assert page.status_code == 200
+    assert operator.post("/policies/simulate", asked, page="/policies/simulate").status_code == 303
+    page = simulated(operator)
     assert SCRIPT not in page.text
     assert "Would change 1 Stricter 1 Milder 0" in text_of(page)
-    headers = {"HX-Request": "true", "HX-Target": "simulated"}
-    refused = operator.post("/policies/simulate", {"yaml": "a: ["}, page="/policies/simulate", headers=headers)
+    assert 'value="simulant"' in operator.get("/policies/simulate").text, "the form says what was asked"
+    refused = operator.post("/policies/simulate", {"yaml": "a: ["}, page="/policies/simulate")
     assert refused.status_code == 400
     assert "is not YAML: line" in text_of(refused)
+
+
+def simulated(operator: Browser) -> httpx.Response:
+    """The page once the simulation has ended."""
+    end = time.monotonic() + 60
+    while "Deciding again" in (page := operator.get("/policies/simulate")).text:
+        assert time.monotonic() < end, "the simulation never ended"
+    return page
+
+
+def test_a_simulation_looks_at_all_decisions_and_can_be_cancelled(
+    operator: Browser, agent: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(7):
+        decided(agent, "counted", agent_id="counting", declared_goal=f"number {number}")
+    monkeypatch.setattr(simulation, "STEP", 3)
+    asked = {"pack": "smb-safe", "since": "1d", "agent_id": "counting"}
+    assert operator.post("/policies/simulate", asked, page="/policies/simulate").status_code == 303
+    assert "Decided again 7" in text_of(simulated(operator))
+    reached, go_on = threading.Event(), threading.Event()
+    progress = Job.progress
+
+    def slow(job: Job, done: int, total: int) -> None:
+        if total:
+            reached.set()
+            assert go_on.wait(60)
+        progress(job, done, total)
+
+    monkeypatch.setattr(Job, "progress", slow)
+    operator.post("/policies/simulate", asked, page="/policies/simulate")
+    assert reached.wait(60)
+    again = operator.post("/policies/simulate", asked, page="/policies/simulate")
+    assert again.status_code == 409
+    assert operator.post("/policies/simulate/cancel", page="/policies/simulate").status_code == 303
+    go_on.set()
+    assert "It was cancelled." in text_of(simulated(operator))
+
+
+def test_policies_that_change_meanwhile_end_the_simulation(
+    operator: Browser, agent: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        decided(agent, "shifted", agent_id="shifting")
+    monkeypatch.setattr(simulation, "STEP", 1)
+    progress = Job.progress
+
+    def change(job: Job, done: int, total: int) -> None:
+        if done == 2:
+            make(operator, "Shifts")
+        progress(job, done, total)
+
+    monkeypatch.setattr(Job, "progress", change)
+    asked = {"pack": "smb-safe", "since": "1d", "agent_id": "shifting"}
+    operator.post("/policies/simulate", asked, page="/policies/simulate")
+    assert "no longer those that the simulation began with" in text_of(simulated(operator))
+
+
+def test_a_draft_goes_from_the_editor_to_the_bench_and_to_the_simulation(
+    operator: Browser, agent: httpx.Client
+) -> None:
+    decided(agent, "drafted", agent_id="drafting")
+    draft = {"name": "Draft", "policy_type": "block_action_type", "rules": "action_types: [drafted]", "step": "draft"}
+    bench = operator.post("/policies/test", draft, page="/policies/new")
+    assert bench.status_code == 200
+    assert "policy_type: block_action_type" in text_of(bench)
+    assert operator.post("/policies/simulate", draft, page="/policies/new").status_code == 303
+    page = text_of(simulated(operator))
+    assert "drafted: Draft: blocks drafted" in page
+    broken = operator.post("/policies/simulate", {**draft, "rules": "x: 1"}, page="/policies/new")
+    assert broken.status_code == 400
+
+
+def test_fields_and_text_of_the_editor_are_one(operator: Browser, agent: httpx.Client) -> None:
+    page = operator.get("/policies/new?type=risk_threshold")
+    assert 'name="rule.threshold"' in page.text
+    fields = {"rule.threshold": "65", "rule.action": "warn", "type_seen": "risk_threshold"}
+    seen = "threshold: 80\naction: block\n"
+    form = {"name": "Fields", "policy_type": "risk_threshold", "rules": seen, "rules_seen": seen, "active": "on"}
+    made = operator.post("/policies/new", {**form, **fields}, page="/policies/new")
+    assert made.status_code == 303
+    stored = agent.get(f"/api{made.headers['location']}").json()["policy"]["rules"]
+    assert stored == {"threshold": 65, "action": "warn"}
+    both = operator.post("/policies/new", {**form, **fields, "rules": "threshold: 1"}, page="/policies/new")
+    assert both.status_code == 422
+    assert "both changed" in text_of(both)
+    headers = {"HX-Request": "true", "HX-Target": "verdict", "HX-Trigger": "fields"}
+    drawn = operator.post("/policies/check", {**form, **fields}, page="/policies/new", headers=headers).text
+    assert 'id="rules" hx-swap-oob="true"' in drawn
+    assert "threshold: 65" in drawn
+    assert 'id="fields"' not in drawn, "what is typed in is left alone"
+    headers["HX-Trigger"] = "rules"
+    drawn = operator.post("/policies/check", {**form, "rules": "threshold: 5"}, page="/policies/new", headers=headers)
+    assert 'id="fields" class="fields" hx-swap-oob="true"' in drawn.text
+    assert 'name="rule.threshold" value="5"' in drawn.text
+    assert 'id="rules" hx-swap-oob' not in drawn.text
 
 
 def test_a_pack_is_looked_at_and_then_imported(operator: Browser, agent: httpx.Client) -> None:

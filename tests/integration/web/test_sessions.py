@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from dashclaw.runtime.store.tables import events, web_sessions
+from dashclaw.server import upkeep
 
 from ..serving import Served, served
 from .support import Browser, text_of
@@ -232,6 +233,20 @@ def test_a_week_ends_it(timed: tuple[Clock, Browser]) -> None:
         assert browser.get("/agents").status_code == 200
     clock.on(hours=9)
     assert browser.get("/agents").status_code == 303
+
+
+def test_the_server_forgets_those_that_ended_without_a_sign_in(timed: tuple[Clock, Browser]) -> None:
+    clock, browser = timed
+
+    def kept() -> int:
+        upkeep.sessions(browser.server.runtime).close()
+        with browser.server.runtime.store.read() as tx:
+            return len(tx.all(web_sessions.select()))
+
+    clock.on(hours=11)
+    assert kept() == 1
+    clock.on(hours=1, seconds=1)
+    assert kept() == 0
 
 
 def test_the_token_changes_hourly_and_the_old_one_dies(timed: tuple[Clock, Browser]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from ..routes import get
@@ -47,4 +48,16 @@ def show(desk: Desk) -> Response:
     return desk.page("decisions/show.html", decision=found["decision"], again=found["reevaluated"], names=names)
 
 
-PAGES = (get("/decisions", listing), get("/decisions/{decision_id}", show))
+def download(desk: Desk) -> Response:
+    """All that is known of one decision, as a file."""
+    found = desk.ask("get_guard_decision", params=desk.path)
+    answer = desk.text(json.dumps(found, indent=2, ensure_ascii=False), "application/json")
+    answer.headers["Content-Disposition"] = 'attachment; filename="decision.json"'
+    return answer
+
+
+PAGES = (
+    get("/decisions", listing),
+    get("/decisions/{decision_id}", show),
+    get("/decisions/{decision_id}/json", download),
+)

@@ -17,22 +17,26 @@ if TYPE_CHECKING:
     from ..jobs import Job
 
 VERIFY = "verify"
+EXPORT = "export"
 SHOWN = 10
 ERASE = "erase"
 
 
 def show(desk: Desk) -> Response:
     """The state of the chain, and the last verification."""
-    return _page(desk)
+    return shown(desk)
 
 
-def _page(desk: Desk, problem: Problem | None = None) -> Response:
+def shown(desk: Desk, problem: Problem | None = None) -> Response:
+    """The page, with what was wrong with the last form."""
     return desk.page(
         "evidence/show.html",
         status=200 if problem is None else problem.status,
         state=desk.ask("get_evidence"),
         checkpoints=desk.ask("list_evidence_checkpoints", query={"limit": SHOWN}),
         job=desk.site.jobs.find(desk.caller.org_id, VERIFY),
+        export=desk.site.jobs.find(desk.caller.org_id, EXPORT),
+        bundle=desk.site.bundles.find(desk.caller.org_id),
         erased=desk.ask("get_activity_logs", query={"action": "evidence.erased", "limit": SHOWN})["logs"],
         problem=problem,
     )
@@ -82,7 +86,7 @@ def erase(desk: Desk) -> Response:
     except Problem as problem:
         if problem.status == 403:
             raise
-        return _page(desk, problem)
+        return shown(desk, problem)
     return desk.redirect("/evidence", "The text is erased; the chain says by whom and why.")
 
 

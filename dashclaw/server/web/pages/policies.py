@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dashclaw.runtime.guard import POLICY_TYPES, check_policy
 from dashclaw.runtime.problems import Problem
 
+from ..policy_form import MARK, SEEN, SEEN_TYPE, begun_anew, entries, typed
+from ..policy_form import values as field_values
 from ..policy_words import Complaint, changes, example, kinds, placed, read_rules, sentence, shown, written
 from ..routes import get, post
 
@@ -68,13 +70,23 @@ def check(desk: Desk) -> Response:
     """What is wrong with the form as it is, else what would change; nothing is stored."""
     policy = _seen(desk)
     given = _given(desk)
-    return _form(desk, policy, given, verdict=_verdict(desk, policy, given))
+    text = begun_anew(desk.form, given["rules"])
+    fresh = _fresh(desk, text != given["rules"]) if desk.from_htmx else ()
+    given["rules"] = text
+    return _form(desk, policy, given, verdict=_verdict(desk, policy, given), fresh=fresh)
+
+
+def _fresh(desk: Desk, anew: bool) -> tuple[str, ...]:
+    """The parts of the form that are drawn again: never the one in which somebody types."""
+    if anew:
+        return ("seen", "fields", "rules")
+    return ("seen", "rules" if desk.request.headers.get("hx-trigger") == "fields" else "fields")
 
 
 def create(desk: Desk) -> Response:
     """Store a new policy."""
     given = _given(desk)
-    rules, complaints = read_rules(given["rules"])
+    rules, complaints = _rules(desk, given)
     if complaints:
         return _form(desk, _NEW, given, 422, verdict=_refused(complaints))
     try:
@@ -89,7 +101,7 @@ def save(desk: Desk) -> Response:
     """Change a policy, unless somebody else changed it meanwhile."""
     policy = _policy(desk)
     given = _given(desk)
-    rules, complaints = read_rules(given["rules"])
+    rules, complaints = _rules(desk, given)
     seen = {**policy, "updated_at": desk.form.get("updated_at", "")}
     if complaints:
         return _form(desk, seen, given, 422, verdict=_refused(complaints))
@@ -121,6 +133,7 @@ def _form(
     status: int = 200,
     problem: Problem | None = None,
     verdict: Mapping[str, Any] | None = None,
+    fresh: Sequence[str] = (),
 ) -> Response:
     if not desk.may("admin"):
         raise Problem(403, "FORBIDDEN", "Only an administrator changes policies")
@@ -131,12 +144,32 @@ def _form(
         values=values,
         problem=problem,
         verdict=verdict,
+        fresh=fresh,
+        fields=_fields(values),
         kinds=kinds(),
     )
 
 
-def _verdict(desk: Desk, policy: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+def _fields(given: Mapping[str, str]) -> dict[str, Any]:
+    """The rules as fields, and what they were drawn from; no fields for a text that cannot be read."""
     rules, complaints = read_rules(given["rules"])
+    drawn = field_values(given["policy_type"], rules)
+    return {
+        "mark": MARK,
+        "entries": [] if complaints else entries(given["policy_type"]),
+        "values": drawn,
+        "given": [key for key, value in drawn.items() if value],
+        "seen": {SEEN: given["rules"], SEEN_TYPE: given["policy_type"]},
+    }
+
+
+def _rules(desk: Desk, given: Mapping[str, str]) -> tuple[Any, list[Complaint]]:
+    wrong = typed(desk.form)[1]
+    return (None, [Complaint(wrong, None)]) if wrong else read_rules(given["rules"])
+
+
+def _verdict(desk: Desk, policy: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    rules, complaints = _rules(desk, given)
     if not complaints:
         private = desk.site.runtime.settings.allow_private_webhooks
         complaints = placed(given["rules"], check_policy(given["policy_type"], rules, private_hosts=private))
@@ -154,7 +187,7 @@ def _refused(complaints: list[Complaint]) -> dict[str, Any]:
 def _given(desk: Desk) -> dict[str, str]:
     names = ("name", "policy_type", "agent_ids", "active")
     given = {name: desk.form.get(name, "").strip() for name in names}
-    return {**given, "rules": desk.form.get("rules", "").replace("\r\n", "\n")}
+    return {**given, "rules": typed(desk.form)[0]}
 
 
 def _values(policy: Mapping[str, Any]) -> dict[str, str]:

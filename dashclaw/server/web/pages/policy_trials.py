@@ -1,13 +1,13 @@
-"""Policies tried out: an action on the test bench, and other policies against what was recorded."""
+"""The test bench: what the guard would decide about an action, with a draft or without."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from dashclaw.runtime.policy_documents import PACKS
 from dashclaw.runtime.problems import Problem, invalid
 
+from ..policy_form import draft_of
 from ..routes import get, post
 
 if TYPE_CHECKING:
@@ -15,24 +15,25 @@ if TYPE_CHECKING:
 
     from ..desk import Desk
 
-DAYS = (("1d", "Last day"), ("7d", "Last 7 days"), ("30d", "Last 30 days"), ("90d", "Last 90 days"))
-MOST = 10_000
 _TEXTS = ("action_type", "agent_id", "declared_goal", "tool_name", "target")
 _MORE = ("risk_score", "systems", "reversible", "more", "yaml")
 
 
-def bench(desk: Desk, found: Any = None, problem: Problem | None = None) -> Response:
+def bench(desk: Desk, found: Any = None, problem: Problem | None = None, draft: str = "") -> Response:
     """The form of the test bench, and what came of the last try."""
     status = 200 if problem is None else problem.status
     values = {
         name: desk.form.get(name, "") for name in (*_TEXTS, "risk_score", "systems", "reversible", "more", "yaml")
     }
+    values["yaml"] = draft or values["yaml"]
     alone = desk.form.get("alone") == "on"
     return desk.page("policies/test.html", status=status, found=found, problem=problem, values=values, alone=alone)
 
 
 def attempt(desk: Desk) -> Response:
     """Try the action; nothing is recorded."""
+    if desk.form.get("step") == "draft":
+        return bench(desk, draft=draft_of(desk.form))
     draft = desk.form.get("yaml", "").strip() or None
     alone = draft is not None and desk.form.get("alone") == "on"
     try:
@@ -62,44 +63,7 @@ def _context(desk: Desk) -> dict[str, Any]:
     return found
 
 
-def simulation(desk: Desk, found: Any = None, problem: Problem | None = None) -> Response:
-    """The form of the simulation, and what the last one found."""
-    values = {name: desk.form.get(name, "") for name in ("pack", "yaml", "agent_id")}
-    values["since"] = desk.form.get("since", "7d")
-    return desk.page(
-        "policies/simulate.html",
-        status=200 if problem is None else problem.status,
-        found=found,
-        problem=problem,
-        values=values,
-        alone=desk.form.get("alone") == "on",
-        packs=PACKS,
-        days=DAYS,
-        most=MOST,
-    )
-
-
-def simulate(desk: Desk) -> Response:
-    """Put a pack or a draft to the newest recorded decisions; nothing is changed."""
-    form = desk.form
-    body = {
-        "pack": form.get("pack") or None,
-        "yaml": form.get("yaml", "").strip() or None,
-        "with_current": form.get("alone") != "on",
-        "since": form.get("since", "7d"),
-        "agent_id": form.get("agent_id", "").strip() or None,
-        "newest": MOST,
-        "limit": MOST,
-    }
-    try:
-        return simulation(desk, desk.ask("simulate_policies", body=body))
-    except Problem as problem:
-        return simulation(desk, problem=problem)
-
-
 PAGES = (
     get("/policies/test", bench),
     post("/policies/test", attempt),
-    get("/policies/simulate", simulation),
-    post("/policies/simulate", simulate),
 )

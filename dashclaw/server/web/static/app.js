@@ -42,7 +42,7 @@
 
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-autosubmit]");
-    if (form && event.target.matches("select, input[type=checkbox], input[type=radio]")) form.requestSubmit();
+    if (form && event.target.name && event.target.matches("select, input[type=checkbox], input[type=radio]")) form.requestSubmit();
   });
   document.addEventListener("submit", (event) => {
     if (event.target.method !== "get") return;

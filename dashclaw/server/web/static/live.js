@@ -124,7 +124,7 @@
         place.hidden = count === 0;
         place.firstChild.textContent = String(count);
       }
-      document.body.dispatchEvent(new CustomEvent("dashclaw:waiting", { detail: count }));
+      document.body.dispatchEvent(new CustomEvent("dashclaw:waiting", { detail: { count, leads } }));
     } catch { /* the connection's own state tells it */ }
   }
 

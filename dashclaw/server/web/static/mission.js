@@ -36,6 +36,8 @@
       width, height: HEIGHT, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       series: [{ label: "UTC" }, ...series], axes: [axis, { ...axis, size: 44 }], scales: { y: { range: (_, __, top) => [0, Math.max(1, top)] } },
       cursor: { drag: { x: false, y: false } }, legend: { live: true },
+      // Values without a pointer that asks for them are dashes.
+      hooks: { setLegend: [(drawn) => drawn.root.classList.toggle("asked", drawn.cursor.idx !== null && drawn.cursor.left >= 0)] },
     }, data, place);
     place.nextElementSibling.hidden = true;
   }

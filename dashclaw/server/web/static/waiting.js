@@ -26,9 +26,10 @@
   }
 
   document.body.addEventListener("dashclaw:waiting", (event) => {
-    const count = event.detail;
+    const { count, leads } = event.detail;
     show(count);
-    if (count > known && wanted() && document.visibilityState === "hidden") notify(count);
+    // One tab of all notifies, or each would sound.
+    if (count > known && leads && wanted() && document.visibilityState === "hidden") notify(count);
     known = count;
   });
 
