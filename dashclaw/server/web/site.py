@@ -12,12 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dashclaw.runtime.problems import Problem
+from dashclaw.runtime.site_secret import site_secret
 
 from ..auth import SAFE
 from . import cookies as names
 from . import csrf
 from .attempts import Attempts
-from .cookies import Cookies, site_secret
+from .cookies import Cookies
 from .desk import Desk, safe_next, url_of
 from .files import PREFIX, Files
 from .headers import FILE, PAGE
