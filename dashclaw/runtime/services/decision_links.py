@@ -15,9 +15,8 @@ from ..inputs import Input, Name
 from ..operations import Invocation, Operation
 from ..people import caller_of
 from ..problems import conflict, invalid, not_found
-from ..store import actions
+from ..store import actions, people
 from ..store import decision_links as rows
-from ..store import people
 from .approvals import refusal
 from .loops import answer_with_warnings
 

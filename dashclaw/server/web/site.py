@@ -15,6 +15,7 @@ from dashclaw.runtime.problems import Problem
 from dashclaw.runtime.site_secret import site_secret
 
 from ..auth import SAFE
+from ..chat import PREFIX as CHATS
 from . import cookies as names
 from . import csrf
 from .attempts import Attempts
@@ -48,7 +49,7 @@ T = TypeVar("T")
 
 # Pages wait for each other before they keep the API's threads busy.
 _THREADS = 8
-_NOT_OURS = ("/api", "//", "/docs", "/openapi.json")
+_NOT_OURS = ("/api", CHATS, "//", "/docs", "/openapi.json")
 SIGN_IN = "/sign-in"
 LIVE = "/live"
 

@@ -235,25 +235,28 @@ def test_a_link_expires_and_no_log_has_its_token(tmp_path: Path, caplog: pytest.
     logging.getLogger().addHandler(handler)
     caplog.set_level(logging.DEBUG)
     try:
-        with served(str(tmp_path / "a.db"), clock=lambda: moment[0]) as server, closing(Browser(server)) as browser:
-            with httpx.Client(base_url=server.url, headers={"x-api-key": server.admin_key}, timeout=30) as admin:
-                set_up(admin)
-                action = ask(admin)
-                path = link_for(admin, action, expires_seconds=600)
-                # The client of this test logs what it asks for.
-                logging.getLogger("httpx").setLevel(logging.WARNING)
-                logging.getLogger("httpcore").setLevel(logging.WARNING)
-                moment[0] += timedelta(seconds=599)
-                assert browser.get(path).status_code == 200
-                csrf = browser.token(path)
-                moment[0] += timedelta(seconds=1)
-                form = {"csrf": csrf, "token": path.rpartition("/")[2], "decision": "allow"}
-                late = browser.http.post("/decide", data=form)
-                assert (late.status_code, "This link has expired" in text_of(late)) == (410, True)
-                assert "This link has expired" in text_of(browser.get(path))
-                moment[0] += timedelta(days=8)
-                assert browser.get(path).status_code == 410
-                assert now(admin, action)["approval"]["votes"] == []
+        with (
+            served(str(tmp_path / "a.db"), clock=lambda: moment[0]) as server,
+            closing(Browser(server)) as browser,
+            httpx.Client(base_url=server.url, headers={"x-api-key": server.admin_key}, timeout=30) as admin,
+        ):
+            set_up(admin)
+            action = ask(admin)
+            path = link_for(admin, action, expires_seconds=600)
+            # The client of this test logs what it asks for.
+            logging.getLogger("httpx").setLevel(logging.WARNING)
+            logging.getLogger("httpcore").setLevel(logging.WARNING)
+            moment[0] += timedelta(seconds=599)
+            assert browser.get(path).status_code == 200
+            csrf = browser.token(path)
+            moment[0] += timedelta(seconds=1)
+            form = {"csrf": csrf, "token": path.rpartition("/")[2], "decision": "allow"}
+            late = browser.http.post("/decide", data=form)
+            assert (late.status_code, "This link has expired" in text_of(late)) == (410, True)
+            assert "This link has expired" in text_of(browser.get(path))
+            moment[0] += timedelta(days=8)
+            assert browser.get(path).status_code == 410
+            assert now(admin, action)["approval"]["votes"] == []
     finally:
         logging.getLogger().removeHandler(handler)
     assert path.rpartition("/")[2] not in stream.getvalue()

@@ -57,9 +57,7 @@ def _shown(desk: Desk, token: str, problem: Problem | None) -> Response:
     link = opened(desk.site.runtime, token)
     with desk.site.runtime.store.read() as tx:
         caller = holder(tx, link, desk.origin)
-    found = desk.site.execute(
-        caller, "get_approval", {"action_id": link["action_id"]}, {}, {}, idempotency_key=None
-    )
+    found = desk.site.execute(caller, "get_approval", {"action_id": link["action_id"]}, {}, {}, idempotency_key=None)
     check_seen(link, found["action"])
     return _page(
         desk,
