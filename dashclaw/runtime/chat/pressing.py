@@ -65,25 +65,31 @@ def send_later(runtime: Runtime, channel_id: str, reply: Reply) -> None:
 def _pressed(runtime: Runtime, platform: Platform, channel: Mapping[str, Any], press: Press) -> Reply:
     try:
         with runtime.store.write(channel["org_id"]) as tx:
-            card = _decided(tx, runtime, platform, channel, press)
+            message, home = _home(tx, channel, press)
+            card = _decided(tx, runtime, _approver(tx, platform, home, press), platform, message, press)
     except Problem as problem:
         _record_refusal(runtime, channel, press, problem)
         return platform.refused(press, f"Nothing was decided. {_SENTENCES.get(problem.code, problem.message)}")
-    return platform.accepted(channel, press, card)
+    return platform.accepted(home, press, card)
 
 
-def _decided(tx: Tx, runtime: Runtime, platform: Platform, channel: Mapping[str, Any], press: Press) -> Card:
-    caller = _approver(tx, platform, channel, press)
-    hashed = hash_of(press.token[:_LONGEST_TOKEN])
-    message = rows.by_button(tx, channel["id"], hashed)
-    if message is None:
+def _home(tx: Tx, channel: Mapping[str, Any], press: Press) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The message whose button was pressed, and the channel in which it is."""
+    message = rows.by_button(tx, channel, _hash(press))
+    home = None if message is None else rows.by_id(tx, message["channel_id"])
+    if message is None or home is None:
         raise conflict("This button is of an earlier message or was answered; look at the newest state.", "BUTTON_OLD")
-    if not rows.use(tx, message["id"], hashed):
+    return message, home
+
+
+def _decided(
+    tx: Tx, runtime: Runtime, caller: Caller, platform: Platform, message: Mapping[str, Any], press: Press
+) -> Card:
+    if not rows.use(tx, message["id"], _hash(press)):
         raise conflict("This button has been used; each decides once.", "BUTTON_USED")
-    allow = hashed == message["approve_hash"]
+    allow = _hash(press) == message["approve_hash"]
     reason = None if allow else f"Denied in {platform.title} by {caller.label or caller.operator}"
-    wish = Wish(message["action_id"], "allow" if allow else "deny", message["seen"], reason)
-    decide_as(tx, runtime, caller, wish)
+    decide_as(tx, runtime, caller, Wish(message["action_id"], "allow" if allow else "deny", message["seen"], reason))
     asked = Invocation(runtime, caller, {"action_id": message["action_id"]}, None, None, {})
     return card_of(show(tx, asked), runtime.settings.public_url)
 
@@ -99,7 +105,7 @@ def _approver(tx: Tx, platform: Platform, channel: Mapping[str, Any], press: Pre
 
 def _record_refusal(runtime: Runtime, channel: Mapping[str, Any], press: Press, problem: Problem) -> None:
     with runtime.store.write(channel["org_id"]) as tx:
-        message = rows.by_button(tx, channel["id"], hash_of(press.token[:_LONGEST_TOKEN]))
+        message = rows.by_button(tx, channel, _hash(press))
         told = {
             "channel_id": channel["id"],
             "platform": channel["platform"],
@@ -111,3 +117,7 @@ def _record_refusal(runtime: Runtime, channel: Mapping[str, Any], press: Press, 
         tx.emit(
             Caller(channel["org_id"], "chat", "member", "system"), "chat.refused", "chat_channel", channel["id"], told
         )
+
+
+def _hash(press: Press) -> str:
+    return hash_of(press.token[:_LONGEST_TOKEN])

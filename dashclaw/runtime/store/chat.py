@@ -96,10 +96,16 @@ def next_new(tx: Tx, channel_id: str) -> dict[str, Any] | None:
     return tx.one(query.order_by(_A.created_at, _A.action_id).limit(1))
 
 
-def by_button(tx: Tx, channel_id: str, hashed: str) -> dict[str, Any] | None:
-    """The message of a channel that has a button with this hash now."""
+def by_button(tx: Tx, channel: Mapping[str, Any], hashed: str) -> dict[str, Any] | None:
+    """The message that has a button with this hash now, of a channel or another one of the same app.
+
+    A platform has one address for each app, so that presses in all its channels arrive at that of one.
+    """
     either = or_(_M.approve_hash == hashed, _M.deny_hash == hashed)
-    return tx.one(select(chat_messages).where(_M.channel_id == channel_id, _M.closed_at.is_(None), either))
+    same = and_(_C.org_id == channel["org_id"], _C.platform == channel["platform"], _C.active == 1)
+    of_app = and_(_C.id == _M.channel_id, same, _C.verifier == channel["verifier"])
+    query = select(chat_messages).select_from(chat_messages.join(chat_channels, of_app))
+    return tx.one(query.where(_M.closed_at.is_(None), either))
 
 
 def use(tx: Tx, message_id: str, hashed: str) -> bool:

@@ -130,13 +130,25 @@ def vote(claw: World, action_id: str) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_a_button_of_another_channel_decides_nothing(claw: World) -> None:
+def test_channels_of_one_app_share_its_address_and_keep_their_approvers(claw: World) -> None:
     action = claw.ask()
     claw.work()
     token = claw.fake.buttons(claw.fake.only())["Approve"]
-    claw.channel = claw.add_channel(name="Another")
-    assert "earlier message" in claw.refused(token)
-    assert claw.now(action)["status"] == "pending_approval"
+    approvers = [{"user": STRANGER, "person": "ben@example.com"}]
+    claw.channel = claw.add_channel(name="Another", approvers=approvers)
+    assert "not among the approvers" in claw.refused(token, STRANGER)
+    assert claw.press_token(token).status == 200
+    assert claw.now(action)["status"] == "running"
+
+
+def test_a_button_of_another_app_decides_nothing(slack: World) -> None:
+    action = slack.ask()
+    slack.work()
+    token = slack.fake.buttons(slack.fake.only())["Approve"]
+    slack.channel = slack.add_channel(name="Another", secret="secret-of-another-app")
+    assert slack.press_token(token, secret="secret-of-another-app").status == 200
+    assert [one["code"] for one in slack.refusals()] == ["BUTTON_OLD"]
+    assert slack.now(action)["status"] == "pending_approval"
 
 
 @pytest.mark.parametrize(
