@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     actions,
     approvals,
+    chat,
     completion,
     compliance,
     database,
@@ -50,6 +51,7 @@ GROUPS = (
     evidence,
     messages,
     webhooks,
+    chat,
     schedules,
     tokens,
     digest,

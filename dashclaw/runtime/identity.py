@@ -13,8 +13,9 @@ _RANK: dict[str, int] = {"readonly": 0, "member": 1, "admin": 2}
 class Origin(NamedTuple):
     """Where a request came from, as far as the server saw it or, for `how` and `user_agent`, was told.
 
-    `how` is "api", "cli" or "local". `address` is the client's, "local" in process; `user` and `host` are those of the
-    operating system, known in process only.
+    `how` is "api", "cli", "dashboard", "local", "link" or the name of a chat platform. `address` is the client's,
+    "local" in process; `user` and `host` are those of the operating system, known in process. Of a decision in a chat
+    they are the platform's user and our channel, of one by a link `user` is the link.
     """
 
     how: str = "api"

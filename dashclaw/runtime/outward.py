@@ -50,8 +50,9 @@ def post(
     private: bool,
     most_bytes: int,
     whole: bool = True,
+    verb: str = "POST",
 ) -> Reply:
-    """POST to a URL and return what it answers within `seconds` in all; redirects are answers like any other.
+    """Send a body to a URL and return what it answers within `seconds` in all; redirects are answers like any other.
 
     The name is resolved once and that very address is connected to, so a second look-up cannot swap it for
     a private one. With `whole=False` an answer whose body breaks off is an answer too. Raises `TargetError`, `OSError`
@@ -66,7 +67,7 @@ def post(
     connection = _Pinned(host, port, _address(host, port, private, deadline), deadline, parts.scheme == "https")
     try:
         connection.request(
-            "POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, dict(headers)
+            verb, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, dict(headers)
         )
         answer = connection.getresponse()
         found = bytearray()

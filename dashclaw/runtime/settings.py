@@ -31,6 +31,8 @@ class Settings(NamedTuple):
     are kept, None for ever.
     `evidence_key` is the file of the key that signs checkpoints; by default it is beside the database.
     `model_prices` is a JSON file of prices that go before ours.
+    `public_url` is where people find the server, for links in chats. `slack_url`, `discord_url` and `telegram_url` are
+    where the chat platforms are called, for those who run a server of their own, by the rules of webhooks.
     """
 
     durability: Literal["normal", "full"] = "normal"
@@ -49,6 +51,10 @@ class Settings(NamedTuple):
     webhook_domains: str | None = None
     delivery_days: _Days | None = 30
     evidence_key: str | None = None
+    public_url: str | None = None
+    slack_url: str = "https://slack.com"
+    discord_url: str = "https://discord.com"
+    telegram_url: str = "https://api.telegram.org"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -19,6 +19,7 @@ from dashclaw.runtime.problems import Problem
 from dashclaw.runtime.store.engine import StoreError
 
 from .auth import Entrance, Keyring
+from .chat import add_chat
 from .latency import Latency
 from .limits import HARDENING, Limits
 from .openapi import paths
@@ -87,6 +88,7 @@ def create_app(runtime: Runtime, settings: ServerSettings) -> FastAPI:
         )
     _add_health(app, runtime, latency)
     _add_stream(app, entrance, broadcast, settings)
+    add_chat(app, runtime)
     _describe(app, runtime)
     return app
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from dashclaw.runtime.chat.messenger import Messenger
 from dashclaw.runtime.delivery import Deliverer
 from dashclaw.runtime.evidence.keeping import Notary, link_tails
 from dashclaw.runtime.routing.due import keep_all_up
@@ -23,6 +24,7 @@ log = logging.getLogger("dashclaw")
 
 SWEEP_SECONDS = 3600.0
 DELIVERY_SECONDS = 0.5
+CHAT_SECONDS = 0.5
 SIGNAL_SECONDS = 60.0
 ROUTING_SECONDS = 1.0
 LINK_SECONDS = 60.0
@@ -115,6 +117,13 @@ def webhooks(runtime: Runtime) -> Upkeep:
     return Upkeep("webhooks", deliverer.round, DELIVERY_SECONDS, wake=wake, stopping=deliverer.close)
 
 
+def chats(runtime: Runtime) -> Upkeep:
+    """Keep the messages in chats as the actions are."""
+    wake = threading.Event()
+    messenger = Messenger(runtime, finished=wake.set)
+    return Upkeep("chats", messenger.round, CHAT_SECONDS, wake=wake, stopping=messenger.close)
+
+
 def signals(runtime: Runtime) -> Upkeep:
     """Notice every minute which signals began."""
     stop = threading.Event()
@@ -136,4 +145,4 @@ def checkpoints(runtime: Runtime) -> Upkeep:
     return Upkeep("checkpoints", Notary(runtime).round, CHECKPOINT_SECONDS)
 
 
-JOBS = (retention, sessions, webhooks, signals, routing, links, checkpoints)
+JOBS = (retention, sessions, webhooks, chats, signals, routing, links, checkpoints)

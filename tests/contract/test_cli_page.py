@@ -41,8 +41,9 @@ def test_every_exit_code_of_the_guard_is_listed() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def reachable() -> Iterator[None]:
-    """Let a webhook be on this machine."""
+    """Let a webhook be on this machine, and Slack nowhere else."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DASHCLAW_SLACK_URL", "http://127.0.0.1:9")
         patch.setenv("DASHCLAW_ALLOW_PRIVATE_WEBHOOKS", "true")
         yield
 
@@ -52,6 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, reachable: None) -> Path:
     """A folder as the page takes it for granted: a database, an action that waits and one that ended, a key, a text."""
     found = tmp_path_factory.mktemp("page")
     (found / "notes.txt").write_text("The meeting is at ten")
+    (found / "bot.token").write_text("xoxb-0123456789\n")
+    (found / "signing.secret").write_text("0123456789abcdef0123456789abcdef\n")
     (found / "builder.key").write_text(PUBLIC_KEY)
     (found / "builder.pub").write_text(PUBLIC_KEY.replace("AAEC", "BAEC"))
     with DashClaw.local(found / "dashclaw.db", agent_id="agent-1") as agent:
@@ -63,12 +66,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory, reachable: None) -> Path:
         agent.request("POST", "/api/orgs/org_default/keys", body={"label": "operator", "role": "admin"})
         made = agent.request("POST", "/api/orgs/org_default/keys", body={"label": "laptop"})["api_key"]
         agent.request("POST", "/api/people", body={"email": "ben@example.com"})
+        agent.request("POST", "/api/people", body={"email": "ada@example.com", "role": "admin"})
+        channel = {"name": "Operators", "platform": "slack", "target": "C0123456789"}
+        secrets = {"token": "xoxb-0123456789", "secret": "0123456789abcdef0123456789abcdef"}
+        chat = agent.request("POST", "/api/chat/channels", body={**channel, **secrets})["channel"]
         pairing = agent.create_pairing(PUBLIC_KEY, "Ed25519")["pairing"]
         identity = agent.register_identity("forge", PUBLIC_KEY, "Ed25519")["identity"]
         hook = agent.create_webhook(NOBODY)["webhook"]
     (found / "message_id").write_text(message["message_id"])
     (found / "key_id").write_text(made["id"])
     (found / "webhook_id").write_text(hook["id"])
+    (found / "chat_id").write_text(chat["id"])
     (found / "identity_id").write_text(identity["id"])
     (found / "pairing_id").write_text(pairing["id"])
     (found / "decision_id").write_text(decision["decision_id"])
@@ -87,6 +95,7 @@ def test_every_example_works(line: str, folder: Path, tmp_path: Path, monkeypatc
         ("idn_123", "identity_id"),
         ("gd_123", "decision_id"),
         ("wh_123", "webhook_id"),
+        ("chat_123", "chat_id"),
         ("msg_123", "message_id"),
     ):
         line = line.replace(name, (place / kept).read_text())
@@ -107,5 +116,6 @@ def test_every_example_works(line: str, folder: Path, tmp_path: Path, monkeypatc
         words += ["--timeout", "0.01"]
     if words[:2] == ["keys", "generate"]:
         (place / "builder.key").unlink()
-    # Somebody has to approve, and nobody listens at the webhook.
-    assert main(words) == (3 if words[0] in ("guard", "pair") else 1 if words[:2] == ["webhooks", "test"] else 0)
+    # Somebody has to approve, and nobody listens at the webhook or is Slack.
+    unheard = words[:2] in (["webhooks", "test"], ["chat", "test"])
+    assert main(words) == (3 if words[0] in ("guard", "pair") else 1 if unheard else 0)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 if TYPE_CHECKING:
     from .engine import Store
 
-HEAD = "0004"
+HEAD = "0005"
 _LOCK = 716_283_541
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from ..clock import ago
 from ..evidence.sequencer import link_all
 from ..guard.policy import MAX_WINDOW_MINUTES
-from . import decisions, evidence, routing, signatures, webhooks
+from . import chat, decision_links, decisions, evidence, routing, signatures, webhooks
 from .erasure import overwriting
 from .pruning import NEVER_PRUNED, prune_events, tell_decisions
 from .tables import actions, events, idempotency, organizations
@@ -35,9 +35,9 @@ def sweep(store: Store, settings: Settings) -> dict[str, int]:
     Replayable answers go after 24 hours, nonces of signatures when their time stamps are too old by an hour. Decisions
     go after `decision_days`, unless an action rests on them or a rate limit may still count them (7 days); events after
     `event_days`, unless their action runs or waits for a person, or a webhook has still to look at them. Settled
-    deliveries of webhooks and messages about tasks go after `delivery_days`. None keeps for ever. The chain keeps the
-    entry of every event and tells what went, in the transaction in which it goes. Every transaction looks at 1,000
-    rows at the most.
+    deliveries of webhooks, messages in chats, links and messages about tasks go after `delivery_days`.
+    None keeps for ever. The chain keeps the entry of every event and tells what went, in the transaction in which it
+    goes. Every transaction looks at 1,000 rows at the most.
     """
     with store.read() as tx:
         orgs: list[str] = [row["id"] for row in tx.all(select(organizations.c.id))]
@@ -86,8 +86,9 @@ def _forget_nonces(tx: Tx, _: Any) -> tuple[int, bool | None]:
 
 def _forget_deliveries(days: int) -> Step:
     def step(tx: Tx, _: Any) -> tuple[int, bool | None]:
-        gone = webhooks.forget(tx, ago(tx.now, days=days), BATCH)
-        return gone, True if gone >= BATCH else None
+        before = ago(tx.now, days=days)
+        gone = [forget(tx, before, BATCH) for forget in (webhooks.forget, chat.forget, decision_links.forget)]
+        return sum(gone), True if max(gone) >= BATCH else None
 
     return step
 

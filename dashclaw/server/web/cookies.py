@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from itsdangerous import BadSignature, Signer, URLSafeSerializer, URLSafeTimedSerializer
 
-from dashclaw.runtime.store import web_sessions as rows
-
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
-
-    from dashclaw.runtime.runtime import Runtime
 
 SESSION = "dashclaw_session"
 VISITOR = "dashclaw_visitor"
@@ -24,17 +20,6 @@ WAY = "dashclaw_way"
 _DEVICE_SECONDS = 90 * 24 * 3600
 _WAY_SECONDS = 600
 _YEAR = 365 * 24 * 3600
-_SECRET = "cookies"  # noqa: S105 - its name, not itself
-
-
-def site_secret(runtime: Runtime) -> str:
-    """The secret that signs, made at the first start of a database."""
-    with runtime.store.read() as tx:
-        found = rows.secret(tx, _SECRET)
-    if found is not None:
-        return found
-    with runtime.store.write() as tx:
-        return rows.keep_secret(tx, _SECRET, secrets.token_urlsafe(48))
 
 
 class Cookies:

@@ -56,7 +56,8 @@ def check_origin(request: Request, also: Sequence[str] = ()) -> None:
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise _foreign()
     origin = request.headers.get("origin")
-    if origin is None:
+    # A page that passes no referrer on sends "null"; only the browser itself can then say that it was of this site.
+    if origin is None or (origin == "null" and request.headers.get("sec-fetch-site") == "same-origin"):
         return
     host = urlsplit(origin).netloc.lower()
     if not host or host not in {request.headers.get("host", "").lower(), *also}:

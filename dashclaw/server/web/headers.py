@@ -22,6 +22,8 @@ PAGE = [
     (b"cache-control", b"no-store"),
     (b"vary", b"Cookie, HX-Request, Accept"),
 ]
+# The address of the page is the right to decide: it is told to nobody. See `csrf.check_origin` for its form.
+PRIVATE = [header for header in PAGE if header[0] != b"referrer-policy"] + [(b"referrer-policy", b"no-referrer")]
 # A static file's URL holds a digest of its content.
 FILE = [
     *_ALWAYS,

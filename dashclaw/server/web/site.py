@@ -13,12 +13,14 @@ from starlette.responses import Response
 
 from dashclaw.runtime.body import is_text
 from dashclaw.runtime.problems import Problem
+from dashclaw.runtime.site_secret import site_secret
 
 from ..auth import SAFE
+from ..chat import PREFIX as CHATS
 from . import cookies as names
 from . import csrf
 from .attempts import Attempts
-from .cookies import Cookies, site_secret
+from .cookies import Cookies
 from .desk import Desk, safe_next, url_of
 from .files import PREFIX, Files
 from .headers import FILE, PAGE
@@ -49,7 +51,7 @@ T = TypeVar("T")
 
 # Pages wait for each other before they keep the API's threads busy.
 _THREADS = 8
-_NOT_OURS = ("/api", "//", "/docs", "/openapi.json")
+_NOT_OURS = ("/api", CHATS, "//", "/docs", "/openapi.json")
 SIGN_IN = "/sign-in"
 LIVE = "/live"
 

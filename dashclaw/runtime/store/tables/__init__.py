@@ -9,6 +9,7 @@ that totals stay exact without counting a million rows. Ids of events are cursor
 from __future__ import annotations
 
 from .approvals import approval_votes
+from .chat import chat_channels, chat_messages, decision_links
 from .columns import metadata
 from .evidence import evidence_checkpoints, evidence_entries, evidence_heads, evidence_keys
 from .governance import compliance_snapshots, policy_test_runs
@@ -106,6 +107,8 @@ __all__ = [
     "attachments",
     "calendar_events",
     "capabilities",
+    "chat_channels",
+    "chat_messages",
     "compliance_snapshots",
     "connections",
     "content",
@@ -114,6 +117,7 @@ __all__ = [
     "context_threads",
     "decision_counts",
     "decision_hours",
+    "decision_links",
     "episodes",
     "events",
     "evidence_checkpoints",

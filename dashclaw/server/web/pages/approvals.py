@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dashclaw.runtime.problems import Problem, invalid
 
+from ..address import site_url
 from ..request_view import request_of
 from ..routes import get, post
 
@@ -79,6 +80,21 @@ def show(desk: Desk) -> Response:
     return _shown(desk, desk.path["action_id"])
 
 
+def make_link(desk: Desk) -> Response:
+    """Make a link with which one person decides about this action, and show it, this once."""
+    action_id = desk.path["action_id"]
+    hours = desk.form.get("hours", "1")
+    seconds = int(hours) * 3600 if hours.isdecimal() and len(hours) < 4 else None
+    try:
+        body = {"person": desk.form.get("person", "").strip(), "expires_seconds": seconds}
+        made = desk.ask("create_decision_link", params={"action_id": action_id}, body=body)["link"]
+    except Problem as problem:
+        if problem.status not in (400, 403, 409, 410, 422):
+            raise
+        return _shown(desk, action_id, status=problem.status, problem=problem)
+    return desk.page("approvals/link.html", made=made, url=f"{site_url(desk)}{made['path']}")
+
+
 def _shown(desk: Desk, action_id: str, *, status: int = 200, problem: Problem | None = None) -> Response:
     found = desk.ask("get_approval", params={"action_id": action_id})
     return desk.page(
@@ -90,8 +106,17 @@ def _shown(desk: Desk, action_id: str, *, status: int = 200, problem: Problem | 
         risk_parts=risk_parts,
         stops=stops,
         who=who,
+        people=_people(desk) if found["action"]["status"] == "pending_approval" else [],
         shortcuts=SHORTCUTS,
     )
+
+
+def _people(desk: Desk) -> list[dict[str, Any]]:
+    """For whom an administrator can make a link."""
+    if not desk.may("admin"):
+        return []
+    found = desk.ask("get_people", query={"disabled": False})["people"]
+    return [person for person in found if person["role"] != "readonly"]
 
 
 def decide(desk: Desk) -> Response:
@@ -208,6 +233,7 @@ PAGES = (
     get("/approvals", listing),
     post("/approvals", decide),
     get("/approvals/{action_id}", show),
+    post("/approvals/{action_id}/link", make_link),
     get("/approvals/several/review", review),
     post("/approvals/several/review", decide_several),
 )

@@ -1,0 +1,1 @@
+"""Approvals in chats: a message with buttons for each action that waits, and what a press of one decides."""
