@@ -62,6 +62,7 @@ def refused(server: Served, key: Any, method: str, example: Any) -> bool:
     return False
 
 
+@pytest.mark.refused("agents.example.com")
 @pytest.mark.parametrize("method", WRITES)
 def test_each_method_of_a_paired_agent_is_believed_and_of_a_stranger_is_not(server: Served, method: str) -> None:
     for number, example in enumerate(WRITES[method]):
