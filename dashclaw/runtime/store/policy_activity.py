@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .engine import Tx
 
 _D = guard_decisions.c
-# Of each kind of decision. Reading four times so many takes about 60 ms.
+# Of each kind of decision. Reading four times so many took 70 ms of CPU on a busy machine (`benchmarks/dashboard.py`).
 MOST_READ = 5000
 
 
