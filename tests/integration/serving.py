@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -20,6 +21,9 @@ from dashclaw.runtime.settings import Settings as EngineSettings
 from dashclaw.server.app import create_app
 from dashclaw.server.settings import ServerSettings
 
+# Where nothing listens, unless a test says otherwise.
+NO_CHAT = {f"DASHCLAW_{name}_URL": "http://127.0.0.1:9" for name in ("SLACK", "DISCORD", "TELEGRAM")}
+
 
 class Served(NamedTuple):
     """Where the server listens, with an operator's and an agent's key."""
@@ -35,7 +39,7 @@ class Served(NamedTuple):
 def served(database: str, *, clock: Clock = utc_now, listen: int = 0, **settings: object) -> Iterator[Served]:
     """Serve a database until the block ends, on any port unless `listen` says which."""
     # Webhooks of the tests lead to this machine.
-    engine = EngineSettings.from_environment()._replace(allow_private_webhooks=True)
+    engine = EngineSettings.from_environment({**NO_CHAT, **os.environ})._replace(allow_private_webhooks=True)
     runtime = Runtime.open(database, settings=engine, clock=clock)
     try:
         ensure_default_org(runtime.store, starter_policies=False)

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from dashclaw import __version__
-
 from ..problems import Problem, invalid
 from .card import Buttons, Card
 from .platform import Judged, Platform, Press, Reply, Request, Unverified, is_fresh, read, within
@@ -17,6 +15,8 @@ _SNOWFLAKE = re.compile(r"[0-9]{15,25}")
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]{20,200}")
 _PUBLIC_KEY = re.compile(r"[0-9a-fA-F]{64}")
 _MARKDOWN = re.compile(r"([\\`*_\[\]()<>|~#@:-])")
+# The form that Discord asks of bots: an address and a version.
+_AGENT = "DiscordBot (dashclaw, 1)"
 _PING, _COMPONENT = 1, 3
 _PONG, _MESSAGE, _UPDATE = 1, 4, 7
 _ONLY_FOR_WHO_PRESSED = 64
@@ -48,8 +48,7 @@ class Discord(Platform):
 
     def _call(self, channel: Mapping[str, Any], verb: str, below: str, body: Mapping[str, Any]) -> Request:
         url = f"{self.url}/api/v10/channels/{channel['target']}/messages{below}"
-        agent = f"DiscordBot (dashclaw, {__version__})"
-        return Request(verb, url, {"Authorization": f"Bot {channel['credential']}", "User-Agent": agent}, body)
+        return Request(verb, url, {"Authorization": f"Bot {channel['credential']}", "User-Agent": _AGENT}, body)
 
     def judge(self, status: int, answer: Mapping[str, Any]) -> Judged:
         if 200 <= status < 300 and answer.get("id"):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..runtime import Runtime
     from ..store.engine import Tx
 
-MOST = 50
+MOST = 200
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[!-~]+$")]
 _SHOWN = (
     "id",

@@ -44,7 +44,7 @@ def _stale() -> ColumnElement[bool]:
 
 def _new(tx: Tx) -> ColumnElement[bool]:
     """An action that waits, of which the channel has no message yet."""
-    known = exists().where(_M.channel_id == _C.id, _M.action_id == _A.action_id)
+    known = exists().where(_M.channel_id == _C.id, _M.action_id == _A.action_id).correlate(chat_channels, actions)
     waits = and_(_A.approval_status == _PENDING, _A.approval_expires_at > tx.stamp)
     return and_(_A.org_id == _C.org_id, waits, _A.created_at >= _C.created_at, ~known)
 

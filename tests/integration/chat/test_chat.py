@@ -141,6 +141,34 @@ def test_channels_of_one_app_share_its_address_and_keep_their_approvers(claw: Wo
     assert claw.now(action)["status"] == "running"
 
 
+def test_every_channel_gets_a_message_and_all_of_them_change(claw: World) -> None:
+    at = f"/api/chat/channels/{claw.add_channel(name='Another')['id']}"
+    assert claw.admin.patch(at, json={"active": False}).status_code == 200
+    claw.ask()
+    claw.work()
+    assert claw.fake.sent == 1
+    assert claw.admin.patch(at, json={"active": True}).status_code == 200
+    claw.work()
+    assert claw.fake.sent == 2
+    tokens = [claw.fake.buttons(message)["Deny"] for message in claw.fake.messages.values()]
+    assert len(set(tokens)) == 2
+    assert claw.press_token(tokens[1]).status == 200
+    claw.work()
+    assert [claw.fake.buttons(message) for message in claw.fake.messages.values()] == [{}, {}]
+
+
+def test_a_new_channel_is_told_of_what_begins_to_wait_from_then_on(slack: World) -> None:
+    first = slack.ask()
+    slack.work()
+    slack.channel = slack.add_channel(name="Later")
+    slack.later(1)
+    second = slack.ask()
+    slack.work()
+    shown = [slack.fake.text(message) for message in slack.fake.messages.values()]
+    assert sum(first["declared_goal"] + '"' in text for text in shown) == 1, "what waited before is not told again"
+    assert sum(second["declared_goal"] + '"' in text for text in shown) == 2
+
+
 def test_a_button_of_another_app_decides_nothing(slack: World) -> None:
     action = slack.ask()
     slack.work()
