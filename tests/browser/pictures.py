@@ -123,24 +123,31 @@ PICTURES = (
     Picture("/settings/people", "/settings/people"),
     Picture("/settings/people/{person_id}", "/settings/people/{person}"),
     Picture("/settings/keys", "/settings/keys"),
+    Picture("/settings/chat", "/settings/chat"),
+    Picture("/settings/chat/{channel_id}", "/settings/chat/{channel}"),
     Picture("/settings/retention", "/settings/retention"),
     Picture("/account", "/account"),
     Picture("/sign-in", "/sign-in", stranger=True),
     Picture("/invitation", "/invitation", stranger=True),
+    Picture("/decide/{token}", "{link}", stranger=True),
     Picture("/offline", "/offline", stranger=True),
 )
 
 
 def known(client: httpx.Client) -> Mapping[str, str]:
-    """Ids of what a seeded server has, by the names that addresses use."""
+    """Ids of what a seeded server has, by the names that addresses use; a link to decide is made for it."""
 
     def first(path: str, plural: str, key: str = "id", **query: str) -> str:
         found: str = client.get(path, params=query).raise_for_status().json()[plural][0][key]
         return found
 
     waiting = client.get("/api/approvals").raise_for_status().json()["approvals"][0]["action"]["action_id"]
+    body = {"person": "ada@example.com"}
+    made = client.post(f"/api/actions/{waiting}/links", json=body).raise_for_status().json()["link"]
     return {
         "waiting": waiting,
+        "link": made["path"],
+        "channel": first("/api/chat/channels", "channels"),
         "action": first("/api/actions", "actions", "action_id", action_type="payment", status="completed"),
         "decision": first("/api/guard", "decisions", decision="block"),
         "policy": first("/api/policies", "policies", policy_type="risk_threshold"),

@@ -57,7 +57,7 @@ WAITING: tuple[dict[str, object], ...] = (
         "risk_score": 55,
         "systems_touched": ["billing"],
         "input_summary": '{"amount":"12,480.00","currency":"EUR","to":"DE02 1203 0000 0000 2020 51"}',
-        "approval_wait_seconds": 240,
+        "approval_wait_seconds": 900,
         "metadata": {"tool": "bank.transfer"},
     },
 )

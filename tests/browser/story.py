@@ -77,6 +77,17 @@ MESSAGES = (
     ("invoice-clerk", "support-triage", "action", "high", "Order 20931", "The refund waits for a second signature."),
     ("data-steward", "deployer", "status", "low", "Nightly check", "Two duplicates found, none removed."),
 )
+CHANNEL = {
+    "name": "Releases",
+    "platform": "slack",
+    "target": "C024BE91L",
+    "token": "xoxb-of-the-story",
+    "secret": "of-the-story-" + "0123456789abcdef" * 2,
+    "approvers": [
+        {"user": "U02ADA4K7", "person": "ada@example.com"},
+        {"user": "U02GRC9Q1", "person": "grace@example.com"},
+    ],
+}
 SECRET_TEXT = "Send the report to ada@example.com; the token is ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
 
 
@@ -234,6 +245,7 @@ def _set_up(server: Served, admin: Post, agent: Post) -> None:
         agent("/api/agent-schedules", {"agent_id": name, "name": title, "cron_expression": cron})
     hook = admin("/api/webhooks", {"url": "https://hooks.example.com/fleet", "events": ["webhook.tested"]})["webhook"]
     _deliveries(server, hook["id"])
+    admin("/api/chat/channels", CHANNEL)
 
 
 def _deliveries(server: Served, webhook_id: str) -> None:

@@ -28,7 +28,14 @@ UNUSED = frozenset(
     {
         *("guard", "try_policies", "test_policies", "simulate_policies", "import_policies"),
         *("use_snippet", "mark_messages", "update_agent_schedule", "update_policy", "update_person", "create_org"),
-        *("scan_prompt_injection", "update_org", "sync_state", "revoke_identity", "set_recommendation_active"),
+        *(
+            "update_chat_channel",
+            "scan_prompt_injection",
+            "update_org",
+            "sync_state",
+            "revoke_identity",
+            "set_recommendation_active",
+        ),
     }
 )
 _NUMBERS = count(1)
@@ -103,6 +110,26 @@ class Content:
     def email(self) -> str:
         """An address that nobody has."""
         return f"person{next(_NUMBERS)}@example.com"
+
+    def public_key(self) -> str:
+        """A key that no agent has."""
+        return ed25519_pem(next(_NUMBERS))
+
+    def pair(self) -> str:
+        """The code of a new pairing, which pages about a pairing are about from now on."""
+        made = self.send("create_pairing", public_key=self.public_key(), algorithm="Ed25519")
+        self.ids["pairing_id"] = made["pairing"]["id"]
+        return str(made["pairing"]["code"])
+
+    def channel(self) -> dict[str, str]:
+        """What a chat channel is made of, but for who answers there."""
+        return {
+            "name": self.name(),
+            "platform": "slack",
+            "target": "C024BE91L",
+            "token": "xoxb-1-a",
+            "secret": "s" * 32,
+        }
 
     def write(self) -> None:
         """Everything there is to write."""
@@ -213,24 +240,33 @@ class Content:
         self.send("complete_routing_task", path={"task_id": task["task"]["id"]}, success=False)
 
     def _identities(self) -> None:
-        asked = [
-            self.send("create_pairing", public_key=ed25519_pem(next(_NUMBERS)), algorithm="Ed25519") for _ in range(3)
-        ]
-        ids = [one["pairing"]["id"] for one in asked]
-        self.ids["pairing_id"] = ids[0]
-        self.send("approve_pairing", path={"pairing_id": ids[1]}, replace=True, code=None)
-        self.send("deny_pairing", path={"pairing_id": ids[2]})
-        made = self.send("register_identity", public_key=ed25519_pem(next(_NUMBERS)), algorithm="Ed25519", replace=True)
+        self.pair()
+        self.send("approve_pairing", path={"pairing_id": self.ids["pairing_id"]}, replace=True, code=None)
+        self.pair()
+        self.send("deny_pairing", path={"pairing_id": self.ids["pairing_id"]})
+        self.pair()
+        made = self.send("register_identity", public_key=self.public_key(), algorithm="Ed25519", replace=True)
         self.ids["identity_id"] = made["identity"]["id"]
 
     def _settings(self) -> None:
         self.key(role="member")
-        self.ids["person_id"] = self.send("create_person", email=self.email(), role="member")["person"]["id"]
+        person = self.send("create_person", email=self.email(), role="admin")["person"]
+        self.ids["person_id"] = person["id"]
+        self._deciding()
         hook = self.send("create_webhook", url=NOWHERE)["webhook"]["id"]
         self.ids["webhook_id"] = hook
         self.send("test_webhook", path={"webhook_id": hook})
         [delivery, *_] = self.ask(f"/api/webhooks/{hook}/deliveries", status="failed")["deliveries"]
         self.ids["delivery_id"] = str(delivery["id"])
+
+    def _deciding(self) -> None:
+        """Where else people decide: in a chat, and by a link."""
+        person = self.ids["person_id"]
+        given = {**self.channel(), "name": self._text(100), "approvers": [{"user": "U1", "person": person}]}
+        self.ids["channel_id"] = self.send("create_chat_channel", **given)["channel"]["id"]
+        path = {"action_id": self.ids["action_id"]}
+        made = self.send("create_decision_link", path=path, person=person)["link"]
+        self.ids["token"] = made["path"].rpartition("/")[2]
 
     def _learning(self) -> None:
         kind = f"learn {self._text(60)}"

@@ -19,6 +19,7 @@ NO_TEXT = frozenset(
         *("date", "deadline", "target_date", "last_validated", "captured_at", "old_valid_until"),
         *("not_before", "not_after", "since", "cursor", "timezone", "cron_expression"),
         *("url", "callback_url", "callbackUrl", "endpoint", "public_key", "email", "pack", "yaml", "policy_type"),
+        *("person", "target", "token", "secret", "approvers"),
         *("rules", "events", "approver_roles", "message_ids", "attachments", "agent_ids", "connections", "health"),
     }
 )

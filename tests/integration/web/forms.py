@@ -66,32 +66,56 @@ def _resumed(content: Content) -> dict[str, str]:
     return {}
 
 
+def _link(content: Content) -> dict[str, str]:
+    return {"person": content.ids["person_id"], "hours": "1"}
+
+
+def _identity(content: Content) -> dict[str, str]:
+    return {"agent_id": content.name(), "public_key": content.public_key(), "algorithm": "Ed25519"}
+
+
+def _pairing(content: Content) -> dict[str, str]:
+    """What both answers to a pairing need; each takes a new one, since it can be answered once."""
+    return {"code": content.pair(), "reason": "Compared by telephone", "replace": "on"}
+
+
 def _fixed(**fields: str) -> Callable[[Content], Mapping[str, str]]:
     return lambda _: fields
 
 
+CHANNEL = {"target": "C024BE91L", "approvers": ""}
 SCHEDULE = {"agent_id": "nightly", "name": "Tidy", "cron_expression": "0 3 * * *", "timezone": "UTC"}
 ACTION = {"action_type": "deploy", "declared_goal": "Try it"}
 FORMS: Mapping[str, Form] = {
     "/": Form("admin"),
     "/account/password": Form(None, _fixed(current=PASSWORD, password=PASSWORD, again=PASSWORD), tells=False),
     "/approvals": Form("admin", _decision),
+    "/approvals/{action_id}/link": Form("admin", _link),
     "/approvals/several/review": Form("admin", _several),
+    "/decide": Form(None, lambda content: {"token": content.ids["token"], "decision": "allow"}),
     "/evidence/cancel": Form("admin", tells=False),
     "/evidence/checkpoint": Form("admin", tells=False),
     "/evidence/erase": Form("admin", _erasure),
+    "/evidence/export": Form("admin", tells=False),
+    "/evidence/export/cancel": Form("admin", tells=False),
+    "/evidence/export/download": Form("admin", tells=False),
     "/evidence/verify": Form("admin", tells=False),
+    "/identities": Form("admin", _identity),
+    "/identities/{identity_id}/revoke": Form("admin", _fixed(reason="The laptop was lost")),
     "/invitation": Form(None, _fixed(code="none", password=PASSWORD, again=PASSWORD), tells=False),
     "/learning/assumptions/{assumption_id}": Form("member", _fixed(verdict="holds")),
     "/learning/rebuild": Form("admin"),
     "/learning/recommendations/{recommendation_id}": Form("admin", _fixed(active="off")),
     "/messages/new": Form("member", _fixed(to_agent_id="deployer", body="Wait", message_type="action")),
     "/messages/threads/{thread_id}": Form("member", _fixed(status="resolved", summary="Done")),
+    "/pair/{pairing_id}/approve": Form("admin", _pairing),
+    "/pair/{pairing_id}/deny": Form("admin", _pairing),
     "/policies/check": Form("admin", _draft, tells=False),
     "/policies/history/{change}/restore": Form("admin", lambda content: {"updated_at": _policy(content)}),
     "/policies/new": Form("admin", _draft),
     "/policies/packs": Form("admin", _fixed(pack="enterprise-strict", step="import")),
-    "/policies/simulate": Form("member", _fixed(pack="enterprise-strict", since="7d"), tells=False),
+    "/policies/simulate": Form("admin", _fixed(pack="enterprise-strict", since="7d"), tells=False),
+    "/policies/simulate/cancel": Form(None, tells=False),
     "/policies/test": Form("member", _fixed(**ACTION), tells=False),
     "/policies/{policy_id}/delete": Form("admin"),
     "/policies/{policy_id}/edit": Form("admin", lambda content: {**_draft(content), "updated_at": _policy(content)}),
@@ -100,6 +124,11 @@ FORMS: Mapping[str, Form] = {
     "/schedules/{schedule_id}": Form("member", _fixed(enabled="off")),
     "/schedules/{schedule_id}/remove": Form("member"),
     "/settings": Form("admin", lambda content: {"name": "Another name", **_org(content)}),
+    "/settings/chat": Form("admin", lambda content: {**CHANNEL, **content.channel()}),
+    "/settings/chat/{channel_id}": Form("admin", _fixed(name="Another name", **CHANNEL)),
+    "/settings/chat/{channel_id}/remove": Form("admin"),
+    "/settings/chat/{channel_id}/switch": Form("admin", _fixed(active="off")),
+    "/settings/chat/{channel_id}/test": Form("admin", tells=False),
     "/settings/keys": Form("admin", _fixed(label="new", role="member")),
     "/settings/keys/{key_id}/revoke": Form("admin"),
     "/settings/kill-switch": Form("admin", lambda content: {"kill_switch": "true", **_org(content)}),
