@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
         add_person,
         "add a person and print the code for a password, this once",
         options=connection(),
-        example='dashclaw people add ana@example.com --name "Ana Ruiz" --role admin --db dashclaw.db',
+        example='dashclaw people add ana@example.com --name "Finance Desk" --role admin --db dashclaw.db',
     )
     found.add_argument("email", metavar="EMAIL", help="the address by which the person is known")
     found.add_argument("--name", metavar="TEXT", help="how the person is called")

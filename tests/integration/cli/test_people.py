@@ -15,13 +15,13 @@ PASSWORD = "correct horse battery"
 
 def test_a_person_is_added_listed_disabled_and_enabled(place: Place) -> None:
     assert place.run("people", "list").out == "Nobody signs in yet: dashclaw people add\n"
-    words = ("--name", "Ana Ruiz", "--role", "admin", "--approver-role", "security")
+    words = ("--name", "Finance Desk", "--role", "admin", "--approver-role", "security")
     shown = place.run("people", "add", "ana@example.com", *words)
     assert (shown.code, shown.err) == (0, "")
     assert "/invitation#" in shown.out
     assert "Give this link to ana@example.com now" in shown.out
     line = place.run("people", "list").out.splitlines()[1]
-    assert line.split()[:6] == ["ana@example.com", "Ana", "Ruiz", "admin,", "security", "invited"]
+    assert line.split()[:6] == ["ana@example.com", "Finance", "Desk", "admin,", "security", "invited"]
     again = place.run("people", "add", "ANA@example.com")
     assert again.code == 1
     assert again.err.startswith("error: Somebody with the e-mail address ANA@example.com is there already")

@@ -70,7 +70,7 @@ def told(world: World) -> list[tuple[str, Any]]:
 
 
 def test_a_person_is_invited_chooses_a_password_and_signs_in(world: World) -> None:
-    answer = added(world, "Ana@Example.com", name="Ana Ruiz", role="member", approver_roles=["security", "finance"])
+    answer = added(world, "Ana@Example.com", name="Finance Desk", role="member", approver_roles=["security", "finance"])
     person, invitation = answer["person"], answer["invitation"]
     assert (person["status"], person["has_password"], person["invited_until"]) == (
         "invited",
@@ -86,7 +86,7 @@ def test_a_person_is_invited_chooses_a_password_and_signs_in(world: World) -> No
         person["id"],
         "member",
         "user",
-        label="Ana Ruiz",
+        label="Finance Desk",
         operator="Ana@Example.com",
         approver_roles=("finance", "security"),
     )

@@ -232,7 +232,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "update_org": {"name": "Renamed"},
     "create_key": {"label": "spare"},
     "create_person": {"email": ""},
-    "update_person": {"name": "Ana Ruiz"},
+    "update_person": {"name": "Finance Desk"},
     "create_policy": {
         "name": "",
         "policy_type": "block_action_type",

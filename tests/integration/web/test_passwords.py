@@ -36,7 +36,7 @@ def crowd(server: Served) -> Iterator[People]:
 
 
 def test_who_chose_a_password_comes_in_with_it_and_acts_under_that_name(crowd: People, email: str) -> None:
-    ana = crowd.joined(email, name="Ana Ruiz")
+    ana = crowd.joined(email, name="Finance Desk")
     assert email in text_of(ana.get("/account"))
     again = crowd.visitor()
     answer = again.by_password(email.upper(), next="/agents?limit=5")

@@ -26,7 +26,7 @@ from .people import PASSWORD, People, Visitor
 from .support import text_of
 
 PEOPLE: tuple[dict[str, Any], ...] = (
-    {"sub": "ana", "email": "ana@shop.example", "email_verified": True, "name": "Ana Ruiz", "groups": ["ops", "dev"]},
+    {"sub": "ana", "email": "ana@shop.example", "email_verified": True, "name": "Finance Desk", "groups": ["ops", "dev"]},
     {"sub": "ben", "email": "ben@shop.example", "email_verified": True, "groups": ["dev"]},
     {"sub": "eve", "email": "eve@evil.example", "email_verified": True, "groups": ["ops"]},
     {"sub": "sly", "email": "sly@shop.example", "email_verified": False},

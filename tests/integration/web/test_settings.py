@@ -111,7 +111,7 @@ def test_a_person_is_found_changed_and_only_as_seen(crowd: People) -> None:
     admin = crowd.operator()
     assert "ben@example.com" not in text_of(admin.get("/settings/people?email=ANA@example.com"))
     path = f"/settings/people/{crowd.id_of('ana@example.com')}"
-    fields = {"name": "Ana Ruiz", "role": "member", "approver_roles": "security, finance"}
+    fields = {"name": "Finance Desk", "role": "member", "approver_roles": "security, finance"}
     page = admin.after(admin.send(path, path, **fields))
     assert "Saved ana@example.com" in page
     assert "member, finance, security" in text_of(admin.get("/settings/people"))
