@@ -50,6 +50,8 @@ class RequestsTransport:
         with answer:
             try:
                 body = self._read(answer, deadline)
+            except TransportError:
+                raise
             except urllib3.exceptions.ReadTimeoutError as error:
                 raise _late(True) from error
             except (urllib3.exceptions.HTTPError, OSError) as error:

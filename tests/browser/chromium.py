@@ -52,10 +52,15 @@ def watched(page: Page) -> list[str]:
     """What the page complains of from now on: errors, refused contents, failed requests."""
     found: list[str] = []
 
+    def add(text: str) -> None:
+        # A transition between two pages that the browser gave up is no fault of either.
+        if not text.startswith("Transition was "):
+            found.append(text)
+
     def note(message: Any) -> None:
         if message.type in ("error", "warning"):
-            found.append(message.text)
+            add(message.text)
 
     page.on("console", note)
-    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("pageerror", lambda error: add(str(error)))
     return found

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from dashclaw.errors import ConfigurationError
 from dashclaw.runtime.bootstrap import DEFAULT_ORG, ensure_default_org
@@ -545,7 +545,7 @@ def test_a_database_that_was_changed_makes_a_bundle_that_says_so(world: World, t
     with world.runtime.store.write(DEFAULT_ORG) as tx:
         tx.execute(
             update(events)
-            .where(events.c.id == tx.scalar(events.select().with_only_columns(events.c.id)))
+            .where(events.c.id == tx.scalar(select(func.min(events.c.id))))
             .values(actor_id="somebody")
         )
     export(world.runtime.store, DEFAULT_ORG, tmp_path / "b.zip", key=key)

@@ -122,7 +122,7 @@ def test_events_of_an_open_action_stay_until_it_ends(world: World, status: str) 
     world.clock.move(days=31)
     forget(world)
     with world.runtime.store.read() as tx:
-        left = [(row["event"], row["resource_id"]) for row in tx.all(select(events))]
+        left = [(row["event"], row["resource_id"]) for row in tx.all(select(events).order_by(events.c.id))]
     assert left == [("action.created", created["action_id"]), ("evidence.pruned", "events")]
     assert count(world, guard_decisions) == 2
     assert world.ask("GET", f"/api/actions/{done['action_id']}")[0] == 200

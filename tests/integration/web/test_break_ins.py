@@ -32,7 +32,7 @@ OTHER_SITES = [
         "ftp://evil.example",
     ),
     *("%2f%2fevil.example", "/%09/evil.example", "/\t/evil.example", "\t//evil.example", "/\n/evil.example"),
-    *("/\r/evil.example", " //evil.example", "/ /evil.example", "/\x00/evil.example", "/\x0b/evil.example"),
+    *("/\r/evil.example", " //evil.example", "/ /evil.example", "/\x0b/evil.example"),
     *("/.//evil.example", "/..//evil.example", "/;//evil.example", "/%5cevil.example", "/@evil.example"),
     *("@evil.example", ":evil.example", "?//evil.example", "#//evil.example", "/?//evil.example"),
     *("//evil.example\\@127.0.0.1", "//127.0.0.1@evil.example", "http://127.0.0.1:3000@evil.example"),

@@ -26,7 +26,13 @@ from .people import PASSWORD, People, Visitor
 from .support import text_of
 
 PEOPLE: tuple[dict[str, Any], ...] = (
-    {"sub": "ana", "email": "ana@shop.example", "email_verified": True, "name": "Finance Desk", "groups": ["ops", "dev"]},
+    {
+        "sub": "ana",
+        "email": "ana@shop.example",
+        "email_verified": True,
+        "name": "Finance Desk",
+        "groups": ["ops", "dev"],
+    },
     {"sub": "ben", "email": "ben@shop.example", "email_verified": True, "groups": ["dev"]},
     {"sub": "eve", "email": "eve@evil.example", "email_verified": True, "groups": ["ops"]},
     {"sub": "sly", "email": "sly@shop.example", "email_verified": False},
@@ -248,7 +254,7 @@ LIES: dict[str, dict[str, Any]] = {
     "without an end": {"exp": None},
     "of another sign-in": {"nonce": "another"},
     "without a nonce": {"nonce": None},
-    "not valid yet": {"iat": int(time.time()) + 600},
+    "not valid yet": {"iat": 4_102_444_800},
     "of nobody": {"sub": None},
     "of a number": {"sub": 7},
     "of an unprintable name": {"sub": "a\nb"},

@@ -33,11 +33,16 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "DASHCLAW_WEBHOOK_DOMAINS": "example.com",
         "DASHCLAW_DELIVERY_DAYS": "7",
         "DASHCLAW_EVIDENCE_KEY": "evidence.pem",
+        "DASHCLAW_PUBLIC_URL": "https://claw.example.com",
+        "DASHCLAW_SLACK_URL": "http://127.0.0.1:8001",
+        "DASHCLAW_DISCORD_URL": "http://127.0.0.1:8002",
+        "DASHCLAW_TELEGRAM_URL": "http://127.0.0.1:8003",
     }
     assert {variable(name) for name in Settings._fields} == set(given)
     asked = ("http://127.0.0.1:8000/v1", "sk-1", "small", "hush", True)
+    chats = ("https://claw.example.com", "http://127.0.0.1:8001", "http://127.0.0.1:8002", "http://127.0.0.1:8003")
     assert Settings.from_environment(given) == Settings(
-        "full", 1.5, "block", 60, 5, *asked, 90, 30, "prices.json", "example.com", 7, "evidence.pem"
+        "full", 1.5, "block", 60, 5, *asked, 90, 30, "prices.json", "example.com", 7, "evidence.pem", *chats
     )
 
 
