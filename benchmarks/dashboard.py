@@ -34,6 +34,7 @@ PARTS = {
     "/actions/{action_id}": ACTION,
     "/approvals/{action_id}": PENDING,
     "{agent_id}": "agent-7",
+    "{finding_id}": "security_findings-7",
     "{framework}": next(iter(FRAMEWORKS)),
     "{decision_id}": "gd_00150001",
     "{thread_id}": "message_threads-8",
@@ -90,7 +91,11 @@ WITH_QUERY = {
     "/evidence/proof": "?seq=150000",
 }
 # What sends the browser to another host, and back.
-ELSEWHERE = ("/sign-in/provider", "/sign-in/provider/back")
+# A provider that is not set up, and what the fleet has none of: pages of one row, whatever else there is.
+ELSEWHERE = (
+    *("/sign-in/provider", "/sign-in/provider/back", "/decide/{token}", "/settings/chat/{channel_id}"),
+    *("/identities/{identity_id}", "/pair/{pairing_id}"),
+)
 REPEATS = 7
 STREAMS = 100
 ROUNDS = 8
