@@ -172,12 +172,13 @@ def test_forms_that_come_back_say_it_as_text(context: BrowserContext, server: Se
 def test_a_page_that_was_saved_is_as_quiet(
     context: BrowserContext, server: Served, content: Content, tmp_path: Path
 ) -> None:
-    page = sign_in(context, server.url, server.admin_key)
+    sign_in(context, server.url, server.admin_key).close()
     answer = context.request.get(f"{server.url}{content.address('/actions/{action_id}/replay')}")
     assert "attachment" in answer.headers["content-disposition"]
     saved = tmp_path / "replay.html"
     saved.write_bytes(answer.body())
     asked: list[str] = []
+    page = context.new_page()
     page.on("request", lambda request: asked.append(request.url))
     page.goto(saved.as_uri())
     assert page.evaluate("window.hits") == []
