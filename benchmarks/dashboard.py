@@ -90,7 +90,6 @@ WITH_QUERY = {
     "/approvals/several/review": "?action_type=deploy",
     "/evidence/proof": "?seq=150000",
 }
-# What sends the browser to another host, and back.
 # A provider that is not set up, and what the fleet has none of: pages of one row, whatever else there is.
 ELSEWHERE = (
     *("/sign-in/provider", "/sign-in/provider/back", "/decide/{token}", "/settings/chat/{channel_id}"),

@@ -11,11 +11,11 @@ import json
 import logging
 import os
 import random
-import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dashclaw._json import compact
@@ -24,6 +24,7 @@ from .clock import stamp
 from .feed import events_after
 from .identity import Caller
 from .payloads import is_wanted, plain_payload
+from .senders import Senders, pause_after
 from .sending import Outcome, send
 from .store import webhooks as rows
 from .store.engine import StoreError
@@ -42,8 +43,6 @@ MOST_UNTRIED = 500
 LEASE_SECONDS = 60
 GIVE_UP_HOURS = 24
 FAILURES_TO_DISABLE = 10
-FIRST_PAUSE, PAUSE_FACTOR, LONGEST_PAUSE = 10.0, 3.0, 4 * 3600.0
-GRACE_SECONDS = 2.0
 
 
 class Claim(NamedTuple):
@@ -53,11 +52,6 @@ class Claim(NamedTuple):
     delivery: dict[str, Any]
     token: str
     claimed_at: str
-
-
-def pause_after(failures: int, luck: float) -> float:
-    """Seconds until the next attempt: 10, 30, 90 … up to 4 hours, less up to a quarter by luck (0..1)."""
-    return min(LONGEST_PAUSE, FIRST_PAUSE * PAUSE_FACTOR ** min(failures - 1, 12)) * (1 - luck / 4)
 
 
 class Deliverer:
@@ -71,32 +65,20 @@ class Deliverer:
         luck: Callable[[], float] = random.random,
     ) -> None:
         self._runtime = runtime
-        self._finished = finished
         self._luck = luck
-        self._changed = threading.Condition()
-        self._sending: Counter[str] = Counter()
-        self._closed = False
+        self._senders = Senders("dashclaw-webhook", finished)
+        self.settle = self._senders.settle
+        # What is not sent by then is sent again when its lease ends.
+        self.close = self._senders.close
 
     def round(self) -> None:
         """Look at new events and start what is due, as much as there are free slots for."""
         for claim in self._claims():
-            self._start(claim)
-
-    def settle(self, seconds: float) -> bool:
-        """Wait until nothing is being sent; false when that takes longer."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._sending, seconds)
-
-    def close(self) -> None:
-        """Start nothing more and give what is being sent two seconds; the rest is sent again when its lease ends."""
-        with self._changed:
-            self._closed = True
-        self.settle(GRACE_SECONDS)
+            self._senders.start(claim.hook["id"], partial(self._deliver, claim))
 
     def _claims(self) -> list[Claim]:
-        with self._changed:
-            busy = Counter(self._sending)
-            room = 0 if self._closed else SLOTS - busy.total()
+        busy = self._senders.busy()
+        room = 0 if self._senders.closed else SLOTS - busy.total()
         if not room:
             return []
         full = {hook_id for hook_id, count in busy.items() if count >= SLOTS_PER_HOOK}
@@ -106,7 +88,7 @@ class Deliverer:
             if not behind and not rows.with_due(tx, full, 1):
                 return []
         for _ in range(LOOKS_AT_ONCE):
-            if not behind or self._closed:
+            if not behind or self._senders.closed:
                 break
             behind = self._look()
         # The deliverers of all servers follow each other; the writers of an organisation are not held up.
@@ -121,24 +103,12 @@ class Deliverer:
                 return True
         return False
 
-    def _start(self, claim: Claim) -> None:
-        with self._changed:
-            if self._closed:
-                return
-            self._sending[claim.hook["id"]] += 1
-        threading.Thread(target=self._deliver, args=(claim,), name="dashclaw-webhook", daemon=True).start()
-
     def _deliver(self, claim: Claim) -> None:
         try:
             self._record(claim, self._send(claim))
         except StoreError as error:
             # Nothing is lost: the lease ends and the delivery is due again.
             log.warning("A delivery to webhook %s could not be recorded: %s", claim.hook["id"], error)
-        finally:
-            with self._changed:
-                self._sending -= Counter({claim.hook["id"]: 1})
-                self._changed.notify_all()
-            self._finished()
 
     def _send(self, claim: Claim) -> Outcome:
         try:

@@ -13,16 +13,17 @@ import logging
 import os
 import random
 import secrets
-import threading
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..clock import moment, stamp
 from ..identity import Caller
 from ..lifecycle import expire_due
 from ..operations import Invocation
+from ..senders import Senders, pause_after
 from ..services.approval_queue import show
 from ..store import chat as rows
 from ..store.engine import StoreError
@@ -39,8 +40,7 @@ log = logging.getLogger("dashclaw")
 SLOTS = 8
 LEASE_SECONDS = 60
 GIVE_UP = timedelta(hours=24)
-FIRST_PAUSE, PAUSE_FACTOR, LONGEST_PAUSE = 5.0, 3.0, 300.0
-GRACE_SECONDS = 2.0
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 
 
 class Step(NamedTuple):
@@ -50,11 +50,6 @@ class Step(NamedTuple):
     message: dict[str, Any]
     request: Request | None
     last: bool
-
-
-def pause_after(failures: int, luck: float) -> float:
-    """Seconds until the next attempt: 5, 15, 45 … up to 5 minutes, less up to a quarter by luck (0..1)."""
-    return min(LONGEST_PAUSE, FIRST_PAUSE * PAUSE_FACTOR ** min(failures - 1, 8)) * (1 - luck / 4)
 
 
 def hash_of(token: str) -> str:
@@ -73,11 +68,10 @@ class Messenger:
         luck: Callable[[], float] = random.random,
     ) -> None:
         self._runtime = runtime
-        self._finished = finished
         self._luck = luck
-        self._changed = threading.Condition()
-        self._working: set[str] = set()
-        self._closed = False
+        self._senders = Senders("dashclaw-chat", finished)
+        self.settle = self._senders.settle
+        self.close = self._senders.close
 
     def round(self) -> None:
         """Expire what is due and start on the channels that have something to send."""
@@ -89,31 +83,15 @@ class Messenger:
             expire_due(self._runtime, org_id)
         with self._runtime.store.read() as tx:
             channels = rows.with_work(tx)
-        for channel in channels:
-            self._start(channel)
-
-    def settle(self, seconds: float) -> bool:
-        """Wait until nothing is being sent; false when that takes longer."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._working, seconds)
-
-    def close(self) -> None:
-        """Start nothing more, and give what is being sent two seconds."""
-        with self._changed:
-            self._closed = True
-        self.settle(GRACE_SECONDS)
-
-    def _start(self, channel: Mapping[str, Any]) -> None:
-        with self._changed:
-            if self._closed or channel["id"] in self._working or len(self._working) >= SLOTS:
-                return
-            self._working.add(channel["id"])
-        threading.Thread(target=self._work, args=(channel,), name="dashclaw-chat", daemon=True).start()
+        busy = self._senders.busy()
+        idle = [channel for channel in channels if channel["id"] not in busy]
+        for channel in idle[: SLOTS - busy.total()]:
+            self._senders.start(channel["id"], partial(self._work, channel))
 
     def _work(self, channel: Mapping[str, Any]) -> None:
         token = os.urandom(16).hex()
         try:
-            while not self._closed and self._step(channel, token):
+            while not self._senders.closed and self._step(channel, token):
                 pass
             with self._runtime.store.write(channel["org_id"]) as tx:
                 rows.release(tx, channel["id"], token)
@@ -122,11 +100,6 @@ class Messenger:
             log.warning("The chat channel %s could not be worked on: %s", channel["id"], error)
         except Exception:
             log.exception("The chat channel %s could not be worked on", channel["id"])
-        finally:
-            with self._changed:
-                self._working.discard(channel["id"])
-                self._changed.notify_all()
-            self._finished()
 
     def _step(self, channel: Mapping[str, Any], token: str) -> bool:
         """Send one message or change one; false when there is nothing to do, or it failed."""
@@ -194,7 +167,7 @@ class Messenger:
         if judged.gone:
             return
         failures = channel["failure_count"] + 1
-        seconds = max(pause_after(failures, self._luck()), judged.retry_after)
+        seconds = max(pause_after(failures, self._luck(), FIRST_PAUSE, LONGEST_PAUSE), judged.retry_after)
         failed = {"error": judged.error, "failed_at": tx.stamp, "failure_count": failures}
         failed["retry_at"] = stamp(tx.now + timedelta(seconds=seconds))
         rows.CHANNELS.change(tx, channel["org_id"], channel["id"], failed)

@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..clock import ago, stamp
-from ..delivery import GIVE_UP_HOURS, LEASE_SECONDS, pause_after
+from ..delivery import GIVE_UP_HOURS, LEASE_SECONDS
+from ..senders import GRACE_SECONDS, pause_after
 from ..sending import Outcome, send
 from ..store import routing as rows
 from ..store.engine import StoreError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("dashclaw")
 
 AT_ONCE = 8
-GRACE_SECONDS = 2.0
 
 
 class Courier:

@@ -14,9 +14,10 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from sqlalchemy import event, func, select, update
 
-from dashclaw.runtime import delivery
-from dashclaw.runtime.delivery import FAILURES_TO_DISABLE, LEASE_SECONDS, pause_after
+from dashclaw.runtime import delivery, senders
+from dashclaw.runtime.delivery import FAILURES_TO_DISABLE, LEASE_SECONDS
 from dashclaw.runtime.runtime import Runtime
+from dashclaw.runtime.senders import pause_after
 from dashclaw.runtime.settings import Settings
 from dashclaw.runtime.store.retention import sweep
 from dashclaw.runtime.store.tables import webhook_deliveries
@@ -380,7 +381,7 @@ def test_a_round_is_bounded(post: Post, monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_deliverer_that_is_closed_starts_nothing_and_waits_little(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(senders, "GRACE_SECONDS", 0.05)
     post.hook(["action.created"])
     post.world.act()
     post.receiver.way = hang
