@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -54,13 +53,12 @@ def run(options: argparse.Namespace, output: Output) -> None:
 
 
 class _Stop:
-    """Ends the program with 0; remembers it, because Python swallows an exit that a callback of an import raises."""
+    """Remembers a signal until the server looks; an exit raised anywhere in the start can be swallowed or half done."""
 
     asked = False
 
     def __call__(self, *_: object) -> None:
         self.asked = True
-        sys.exit(0)
 
 
 @contextmanager
